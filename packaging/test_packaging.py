@@ -163,7 +163,7 @@ def test_the_bill_of_materials_has_unicode_data() -> None:
     assert [one["ref"] for one in bom["dependencies"]] == ["pkg:pypi/curlwire@1.2.3", "curl@8.22.0"]
     assert bom["dependencies"][1]["dependsOn"] == []
     changed = bom["components"][0]["pedigree"]["patches"][0]["diff"]["text"]["content"]
-    assert "\n+  if(data->req.upgr101 == UPGR101_WS && data->set.http_fail_on_error) {\n" in changed
+    assert "\n+  if(data->req.upgr101 == UPGR101_WS && !data->set.http_fail_on_error) data->state" in changed
 
 
 def test_an_unknown_target_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

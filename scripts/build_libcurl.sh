@@ -36,10 +36,10 @@ FLAGS="-O2 -fPIC -fvisibility=hidden ${LIBCURL_FLAGS:-}"
 CC=${CC:-cc}
 
 # Our only change to libcurl. In a ws transfer, libcurl ends at the headers of a reply that is no 101, and drops the body, which
-# often says why. With this condition, it does so only with CURLOPT_FAILONERROR, as it does in other transfers.
-# docs/libcurl.md says why no option does it.
+# often says why. With this line, it does so only with CURLOPT_FAILONERROR, as it does in other transfers. It still answers no
+# challenge within the transfer: authproblem is its own mark for that. docs/libcurl.md says why no option does it.
 REFUSAL='if(data->req.upgr101 == UPGR101_WS) {'
-REFUSAL_CHANGED='if(data->req.upgr101 == UPGR101_WS \&\& data->set.http_fail_on_error) {'
+REFUSAL_CHANGED='if(data->req.upgr101 == UPGR101_WS \&\& !data->set.http_fail_on_error) data->state.authproblem = TRUE; else if(data->req.upgr101 == UPGR101_WS) {'
 
 say() {
     echo "build_libcurl.sh: $*"

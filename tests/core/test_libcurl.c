@@ -127,11 +127,57 @@ static void test_public_suffix(void)
     (void)close(ends[0]);
 }
 
+static size_t keep_part(char *data, size_t size, size_t count, void *user)
+{
+    (void)strncat(user, data, size * count);
+    return size * count;
+}
+
+/* libcurl keeps the body of a refusal, if this build can do that, and answers no challenge within the transfer. */
+static void test_refusal(void)
+{
+    static const char reply[] = "HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"b\"\r\n"
+                                "Content-Length: 2\r\n\r\nno";
+    struct curl_slist *address = curl_slist_append(NULL, "server.test:80:127.0.0.1");
+    CURL *easy = curl_easy_init();
+    char request[2048] = "", body[16] = "";
+    ssize_t got;
+    int ends[2];
+
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    client_end = ends[1];
+    CHECK_INT(write(ends[0], reply, sizeof reply - 1), sizeof reply - 1);
+    CHECK_INT(shutdown(ends[0], SHUT_WR), 0); /* a second request gets no reply */
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_URL, "ws://server.test/"), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 2L), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_RESOLVE, address), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_PROXY, ""), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, give_end), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, say_connected), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_DIGEST), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_USERPWD, "user:password"), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_part), CURLE_OK);
+    CHECK_INT(curl_easy_setopt(easy, CURLOPT_WRITEDATA, body), CURLE_OK);
+#ifdef CW_LIBCURL_KEEPS_BODY
+    CHECK_INT(curl_easy_perform(easy), CURLE_OK);
+    CHECK_STR(body, "no");
+#else
+    CHECK_INT(curl_easy_perform(easy), CURLE_HTTP_RETURNED_ERROR);
+    CHECK_STR(body, "");
+#endif
+    curl_easy_cleanup(easy); /* closes ends[1] */
+    got = read(ends[0], request, sizeof request - 1);
+    CHECK(got > 0 && strncmp(request, "GET / ", 6) == 0 && !strstr(request + 1, "GET /"));
+    curl_slist_free_all(address);
+    (void)close(ends[0]);
+}
+
 static const harness_test tests[] = {
     {"the versions", test_versions},
     {"the loaded libcurl is accepted", test_check},
     {"a libcurl that is too old, or lacks ws or wss, is refused", test_refused},
     {"a cookie for a public suffix is refused", test_public_suffix},
+    {"libcurl keeps the body of a refusal, and answers no challenge", test_refusal},
     {"a libcurl that cannot start is refused", test_init_fails},
 };
 
