@@ -68,7 +68,7 @@ cw_status cw__netrc_read(const char *path, const cw__uri *uri, char **joined)
     cw__netrc_result result;
     cw_status status = cw__file_check_kind("netrc_file", path, false);
     char *text = NULL, *user = NULL;
-    size_t len_bytes;
+    size_t len_bytes = 0;
 
     *joined = NULL;
     if (status != CW_OK || (has_user && strchr(strstr(uri->prefix, "://") + 3, ':')))
