@@ -59,6 +59,7 @@ end)
 local files = {
     ca_file = {}, ca_path = {}, crl_file = {ca_file = "ca.pem"}, client_certificate = {ca_file = "ca.pem"},
     client_key = {ca_file = "ca.pem", client_certificate = "purpose.pem"}, proxy_ca_file = false,
+    netrc_file = {ca_file = "ca.pem"},
 }
 
 test("bad_files", function()

@@ -92,6 +92,7 @@ FILES: dict[str, dict[str, str]] = {
     "proxy_ca_file": {"ca_file": "ca.pem"},
     "client_certificate": {"ca_file": "ca.pem"},
     "client_key": {"ca_file": "ca.pem", "client_certificate": "purpose.pem"},
+    "netrc_file": {"ca_file": "ca.pem"},
 }
 CONTENTS = {
     "empty": "",

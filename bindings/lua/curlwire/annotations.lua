@@ -201,7 +201,7 @@ function MessageArgs:get_data_stream() end
 ---@field information curlwire.Information
 ---@field output_stream curlwire.OutputStream
 ---@field on_closed nil|fun(ws: curlwire.WebSocket, args: curlwire.ClosedArgs) called once for each socket that was open; nil removes it
----@field on_server_custom_validation_requested nil|fun(ws: curlwire.WebSocket, args: curlwire.ValidationArgs) may reject the server's certificate. connect calls it once, over wss, after all other checks have passed and before a byte of the request is sent. An error in it makes the connect fail, and leaves connect. It can only be set before connect
+---@field on_server_custom_validation_requested nil|fun(ws: curlwire.WebSocket, args: curlwire.ValidationArgs) may reject the server's certificate. connect calls it once for each server over wss (redirects lead to others), after all other checks have passed and before a byte of the request is sent. An error in it makes the connect fail, and leaves connect. It can only be set before connect
 ---@field state curlwire.State
 ---@field uri string|nil
 ---@field effective_uri string|nil as in information

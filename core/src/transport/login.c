@@ -23,6 +23,8 @@ static bool has_own_header(const char *lines)
     return false;
 }
 
+static bool has_token(const cw__login *login) { return login->bearer && *login->bearer; }
+
 /* RFC 6750 section 2.1. */
 static bool is_bearer_token(const char *token)
 {
@@ -36,7 +38,7 @@ cw_status cw__login_check(const cw__login *login)
 {
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
-    if (*login->bearer && !is_bearer_token(login->bearer))
+    if (has_token(login) && !is_bearer_token(login->bearer))
         return cw__fail(
             CW_INVALID_ARGUMENT,
             "xoauth2_bearer has a character that no token has (RFC 6750): use letters, digits and -._~+/, "
@@ -93,7 +95,7 @@ static CURLcode set_whole_url(const cw__handshake *h, const char *target)
 CURLcode cw__login_set(cw__handshake *h, const cw__handshake_settings *settings)
 {
     bool has_user = settings->user || strchr(settings->uri->prefix, '@');
-    bool is_decided = has_own_header(settings->headers) || *settings->login.bearer;
+    bool is_decided = has_own_header(settings->headers) || has_token(&settings->login);
     CURLcode code = CURLE_OK;
 
     h->login = (cw__login_state){.auth = settings->login.auth, .has_user = has_user && !is_decided};
@@ -113,7 +115,7 @@ CURLcode cw__login_set(cw__handshake *h, const cw__handshake_settings *settings)
 
 bool cw__login_adds_header(const cw__handshake_settings *settings)
 {
-    return *settings->login.bearer && !has_own_header(settings->headers);
+    return has_token(&settings->login) && !has_own_header(settings->headers);
 }
 
 /* Returns libcurl's bit for the scheme that answers the challenge; 0 = none can. */

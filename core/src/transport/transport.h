@@ -334,7 +334,7 @@ typedef struct cw__reach {
 /* How to log in at the server. Its texts are the settings'. */
 typedef struct cw__login {
     cw_http_auth auth;
-    const char *bearer; /* a token, or empty; in no text */
+    const char *bearer; /* a token, or empty, or NULL; in no text */
 } cw__login;
 
 typedef struct cw__login_state {
