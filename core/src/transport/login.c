@@ -7,6 +7,7 @@
  * such an error libcurl closes it. So NTLM, which needs three messages on one connection, cannot work.
  *
  * Errors: CW_UNSUPPORTED, CW_INVALID_ARGUMENT, CW_CONNECT_FAILED. */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -75,19 +76,19 @@ static long first_bits(cw_http_auth auth)
 /* libcurl writes the path of CURLOPT_URL into a digest, and not CURLOPT_REQUEST_TARGET. So both must come from the URL. */
 static CURLcode set_whole_url(const cw__handshake *h, const char *target)
 {
-    size_t base_bytes = strlen(h->base);
-    char *url = cw__malloc(base_bytes + strlen(target) + 1);
+    size_t room_bytes = strlen(h->base) + strlen(target) + 1;
+    char *url = cw__malloc(room_bytes);
+    const long is_on = 1;
     CURLcode code;
 
     if (!url)
         return CURLE_OUT_OF_MEMORY;
-    memcpy(url, h->base, base_bytes); /* ends in / */
-    memcpy(url + base_bytes, target + 1, strlen(target));
+    (void)snprintf(url, room_bytes, "%s%s", h->base, target + 1); /* the base ends in / */
     code = curl_easy_setopt(h->easy, CURLOPT_URL, url);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(h->easy, CURLOPT_PATH_AS_IS, 1L);
+        code = curl_easy_setopt(h->easy, CURLOPT_PATH_AS_IS, is_on);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(h->easy, CURLOPT_REQUEST_TARGET, NULL);
+        code = curl_easy_setopt(h->easy, CURLOPT_REQUEST_TARGET, (char *)NULL);
     cw__free(url);
     return code;
 }

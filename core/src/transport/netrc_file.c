@@ -4,6 +4,7 @@
  * Errors: CW_CONNECT_FAILED. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "transport.h"
@@ -47,11 +48,10 @@ static char *user_of(const cw__uri *uri)
     const char *at = strrchr(from, '@');
     char *user = at ? cw__strndup(from, (size_t)(at - from)) : NULL;
     char *out = user;
-    unsigned value;
-
     for (const char *in = user; in && *in; in++) {
-        if (*in == '%' && sscanf(in + 1, "%2x", &value) == 1) {
-            *out++ = (char)value;
+        if (*in == '%') {
+            const char digits[] = {in[1], in[2], '\0'};
+            *out++ = (char)strtoul(digits, NULL, 16);
             in += 2;
         } else
             *out++ = *in;
