@@ -44,7 +44,8 @@ demo | test | bench)
 esac
 if [ "$KIND" = test ]; then
     PACKAGES="$PACKAGES
-    python3-venv git clang luarocks lua-check shellcheck nginx-light apache2-bin nodejs iproute2
+    python3-venv git clang luarocks lua-check shellcheck nginx-light apache2-bin libapache2-mod-auth-gssapi
+    krb5-kdc krb5-admin-server krb5-user nodejs iproute2
     squid-openssl microsocks dante-server openssh-server openssh-client
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
     lua-socket clang-tidy cppcheck abigail-tools libclang-rt-dev libunistring-dev valgrind libgpg-error-dev"
@@ -91,7 +92,7 @@ look_only() {
         has "$command" || missing="$missing $command"
     done
     if [ "$KIND" = test ]; then
-        for command in git clang clang-tidy cppcheck abidiff luarocks luacheck shellcheck nginx apache2 node npm ip unshare valgrind squid microsocks danted sshd ssh \
+        for command in git clang clang-tidy cppcheck abidiff luarocks luacheck shellcheck nginx apache2 krb5kdc kinit node npm ip unshare valgrind squid microsocks danted sshd ssh \
             lua5.1 lua5.2 lua5.3 luajit; do
             has $command || missing="$missing $command"
         done
@@ -227,7 +228,7 @@ install_packages() {
     # keep apt from starting the service of a package
     guard=
     case $wanted in
-    *nginx* | *squid* | *dante* | *openssh-server*)
+    *nginx* | *squid* | *dante* | *openssh-server* | *krb5*)
         if [ ! -e /usr/sbin/policy-rc.d ]; then
             guard=/usr/sbin/policy-rc.d
             printf '#!/bin/sh\nexit 101\n' | as_root tee $guard >/dev/null

@@ -1027,13 +1027,13 @@ CW_API cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t u
 CW_API cw_status cw_socket_set_connected_socket(cw_socket *s, int fd);
 
 /* Decides whether a connect over wss asks the program about the server's certificate, after all other checks have passed.
- * libcurl then connects twice. It ends the first connection after the TLS handshake, before a byte of the request
+ * After a redirect (follow_location), the socket asks about the next server too. libcurl then connects twice. It ends the first connection after the TLS handshake, before a byte of the request
  * leaves, and the connect asks. If the program accepts, libcurl connects again. If the second connection shows another
  * certificate, the connect fails, and that server has seen no byte of the request either. The time of the answer counts as
  * time of the connect.
  *   asks   false, the default: no question
  * The question comes in one of two ways. If a mailbox is subscribed to CW_EVENT_CERTIFICATE, it gets that event. Otherwise
- * cw_socket_wait_connected returns CW_QUESTION once.
+ * cw_socket_wait_connected returns CW_QUESTION once for each server.
  * Returns  CW_OK
  * Errors   CW_INVALID_STATE after a connect has begun
  * Thread   any; takes the socket's lock */
@@ -1064,7 +1064,8 @@ CW_API cw_status cw_socket_answer_certificate(cw_socket *s, cw_answer answer);
 CW_API cw_status cw_socket_wait_connected(cw_socket *s, int timeout_ms);
 
 /* Connects: cw_socket_connect_start, then cw_socket_wait_connected. If it is interrupted, it cancels the connect.
- * Returns  as those two. After CW_QUESTION and the answer, call cw_socket_connect_continue, which does the rest
+ * Returns  as those two. After CW_QUESTION and the answer, call cw_socket_connect_continue, which does the rest. After a
+ *          redirect it may return CW_QUESTION again
  * Blocks   until the connection is open, the connect has failed, or the socket asks about the server's certificate
  * Thread   any */
 CW_API cw_status cw_socket_connect(cw_socket *s, const char *uri, size_t uri_len_bytes, int timeout_ms);

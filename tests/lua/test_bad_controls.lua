@@ -99,6 +99,7 @@ local files = {
     unix_socket_path = false, abstract_unix_socket = false, interface = false, doh_url = false,
     trace_file = false,
     cookie_file = false, cookie_jar = false, -- test_cookies.lua has their rows: an empty file is a cookie file
+    netrc_file = {ca_file = "ca.pem"},
 }
 
 test("bad_files", function()

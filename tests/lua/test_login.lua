@@ -70,7 +70,7 @@ test("login_netrc", function()
     equal(refused(nginx("/basic/"):gsub("127%.0%.0%.1", "localhost"), {netrc_file = path}).http_status, 401)
     os.remove(path)
     local err = refused(nginx("/basic/"), {netrc_file = path})
-    assert(err.message:find("cannot be read", 1, true), err.message)
+    assert(err.message:find("cannot be used", 1, true), err.message)
 end)
 
 test("login_refused", function()

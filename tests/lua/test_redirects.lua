@@ -83,3 +83,26 @@ test("redirect_errors", function()
     equal(err.status_name, "RedirectFailed")
     assert(err.message:find("after 2 redirects", 1, true), err.message)
 end)
+
+-- The program is asked about each server with TLS, in the thread that connects.
+test("redirect_question", function()
+    local base = os.getenv("CW_SCRIPT_WSS")
+    local target = support.script("end"):gsub("^ws://[^/]*", base)
+    local first = redirect(target):gsub("^ws://[^/]*", base)
+    for rejected = 1, 3 do
+        local asked = {}
+        local ws = following("all", {ca_file = support.ca_file()})
+        ws.on_server_custom_validation_requested = function(_, args)
+            asked[#asked + 1] = ws.effective_uri
+            assert(args.server_certificate)
+            if #asked == rejected then args:reject() end
+        end
+        local ok, _, err = ws:connect(first)
+        equal(#asked, math.min(rejected, 2), tostring(err))
+        equal(asked[1], first)
+        equal(asked[2], rejected > 1 and target or nil)
+        equal(asked[3], nil)
+        if rejected < 3 then equal(err.status_name, "CertificateIsInvalid") else assert(ok) end
+        ws:abort()
+    end
+end)

@@ -132,6 +132,7 @@ FILES: dict[str, dict[str, str]] = {
     "client_certificate": {"ca_file": "ca.pem"},
     "client_key": {"ca_file": "ca.pem", "client_certificate": "purpose.pem"},
     "pinned_public_key": {"ca_file": "ca.pem"},
+    "netrc_file": {"ca_file": "ca.pem"},
 }
 NOT_FILES = {"user_agent", "origin"}  # texts
 COOKIES = {"cookie_file", "cookie_jar"}  # test_cookies.py has their rows: an empty file is a cookie file

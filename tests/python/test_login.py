@@ -441,13 +441,13 @@ def test_a_bad_netrc(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     (tmp_path / "large").write_bytes(b"#" * (1 << 20))
     for path, words in (
-        (tmp_path / "none", r"netrc_file '.*/none' cannot be read: No such file or directory\. Check the path"),
-        (tmp_path, r"netrc_file '.*' cannot be|netrc_file '.*' is"),
-        (fifo, r"netrc_file '.*/fifo' "),
-        (tmp_path / "large", r"netrc_file '.*/large' cannot be read: File too large"),
+        (tmp_path / "none", r"netrc_file '.*/none' cannot be used: No such file or directory; check the path"),
+        (tmp_path, r"netrc_file '.*' cannot be used: it is not a regular file"),
+        (fifo, r"netrc_file '.*/fifo' cannot be used: it is not a regular file"),
+        (tmp_path / "large", r"netrc_file '.*/large' cannot be used: File too large"),
         (
             netrc(tmp_path, f"machine 127.0.0.1 login user {SECRET}"),
-            r"netrc_file '.*/netrc' is malformed \(line 1 has",
+            r"netrc_file '.*/netrc' cannot be used: line 1 has",
         ),
     ):
         ws = MessageWebSocket(netrc_file=path)

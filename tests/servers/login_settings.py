@@ -36,7 +36,8 @@ ServerLimit 1
 ThreadsPerChild 25
 MaxRequestWorkers 25
 {modules}
-ProxyPass / ws://127.0.0.1:{upstream}/
+"""
+LOCATIONS = """
 <Location />
     AuthName "{realm}"
     Require valid-user
@@ -83,11 +84,16 @@ def write_users(folder: Path) -> None:
     (folder / "digest").write_text(f"{USER}:{REALM}:{secret}\n")
 
 
+def head(folder: Path, port: int, modules: tuple[str, ...]) -> str:
+    """Returns Apache's settings without its locations. All its files are in the folder."""
+    lines = "\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in modules)
+    return APACHE.format(folder=folder, port=port, modules=lines)
+
+
 def apache(folder: Path, port: int, upstream: int) -> list[str]:
     """Writes the settings into a folder. Returns the arguments with which Apache uses them."""
-    lines = "\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in MODULES)
-    text = APACHE.format(folder=folder, port=port, upstream=upstream, realm=REALM, modules=lines)
-    (folder / "apache.conf").write_text(text)
+    locations = LOCATIONS.format(folder=folder, upstream=upstream, realm=REALM)
+    (folder / "apache.conf").write_text(head(folder, port, MODULES) + locations)
     return ["-f", str(folder / "apache.conf"), "-D", "FOREGROUND"]
 
 

@@ -100,7 +100,7 @@ static cw_status connect_socket(lua_State *L, lcw_socket *w, int uri_argument, i
     lcw_wait_begin(L, w->state, &wait);
     status = cw_socket_connect(w->s, uri, len_bytes, timeout_ms);
     lcw_wait_end(&wait);
-    if (status == CW_QUESTION) { /* the socket is at index 1: only the method connect can ask */
+    while (status == CW_QUESTION) { /* the socket is at index 1: only the method connect can ask */
         bool has_failed = !lcw_answer_certificate(L, w, 1);
         lcw_wait_begin(L, w->state, &wait);
         status = cw_socket_connect_continue(w->s);

@@ -1014,11 +1014,11 @@ class WebSocket:
         self,
     ) -> Callable[[Self, ServerCustomValidationRequestedEventArgs], object] | None:
         """The handler that may reject the server's certificate, f(ws, args), or None. args is a
-        ServerCustomValidationRequestedEventArgs. A connect over wss calls the handler once, after all
-        other checks have passed and before a byte of the request is sent. It runs in the dispatcher
-        thread while connect() waits. If a handler calls connect(), it runs inside that connect(). An
-        exception that leaves it rejects the certificate. Setting it raises StateError after connect() has
-        begun. Any thread may set it.
+        ServerCustomValidationRequestedEventArgs. A connect over wss calls the handler once for each
+        server (redirects lead to others), after all other checks have passed and before a byte of the
+        request is sent. It runs in the dispatcher thread while connect() waits. If a handler calls
+        connect(), it runs inside that connect(). An exception that leaves it rejects the certificate.
+        Setting it raises StateError after connect() has begun. Any thread may set it.
         """
     @on_server_custom_validation_requested.setter
     def on_server_custom_validation_requested(

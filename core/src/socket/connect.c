@@ -96,7 +96,8 @@ static cw__handshake_settings settings_of(cw_socket *s, const cw__uri *uri, cw__
     };
 }
 
-/* Leaves out what a redirect's URI must not get. */
+/* Leaves out what a redirect's URI must not get. Each setting that is a secret, or that names where to connect, needs a
+ * line here: it is for the origin of the program's URI. */
 static void limit_to_hop(cw__handshake_settings *settings, const struct cw__connecting *c)
 {
     settings->environment = c->environment;

@@ -7,6 +7,7 @@
  * such an error libcurl closes it. So NTLM, which needs three messages on one connection, cannot work.
  *
  * Errors: CW_UNSUPPORTED, CW_INVALID_ARGUMENT, CW_CONNECT_FAILED. */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -23,6 +24,8 @@ static bool has_own_header(const char *lines)
     return false;
 }
 
+static bool has_token(const cw__login *login) { return login->bearer && *login->bearer; }
+
 /* RFC 6750 section 2.1. */
 static bool is_bearer_token(const char *token)
 {
@@ -36,7 +39,7 @@ cw_status cw__login_check(const cw__login *login)
 {
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
-    if (*login->bearer && !is_bearer_token(login->bearer))
+    if (has_token(login) && !is_bearer_token(login->bearer))
         return cw__fail(
             CW_INVALID_ARGUMENT,
             "xoauth2_bearer has a character that no token has (RFC 6750): use letters, digits and -._~+/, "
@@ -74,19 +77,19 @@ static long first_bits(cw_http_auth auth)
 static CURLcode set_whole_url(const cw__handshake *h, const char *target)
 {
     const char *base = h->url ? h->url : h->base;
-    size_t base_bytes = strlen(base);
-    char *url = cw__malloc(base_bytes + strlen(target) + 1);
+    size_t room_bytes = strlen(base) + strlen(target) + 1;
+    char *url = cw__malloc(room_bytes);
+    const long is_on = 1;
     CURLcode code;
 
     if (!url)
         return CURLE_OUT_OF_MEMORY;
-    memcpy(url, base, base_bytes); /* ends in / */
-    memcpy(url + base_bytes, target + 1, strlen(target));
+    (void)snprintf(url, room_bytes, "%s%s", base, target + 1); /* the base ends in / */
     code = curl_easy_setopt(h->easy, CURLOPT_URL, url);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(h->easy, CURLOPT_PATH_AS_IS, 1L);
+        code = curl_easy_setopt(h->easy, CURLOPT_PATH_AS_IS, is_on);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(h->easy, CURLOPT_REQUEST_TARGET, NULL);
+        code = curl_easy_setopt(h->easy, CURLOPT_REQUEST_TARGET, (char *)NULL);
     cw__free(url);
     return code;
 }
@@ -94,7 +97,7 @@ static CURLcode set_whole_url(const cw__handshake *h, const char *target)
 CURLcode cw__login_set(cw__handshake *h, const cw__handshake_settings *settings)
 {
     bool has_user = settings->user || strchr(settings->uri->prefix, '@');
-    bool is_decided = has_own_header(settings->request.headers) || *settings->login.bearer;
+    bool is_decided = has_own_header(settings->request.headers) || has_token(&settings->login);
     CURLcode code = CURLE_OK;
 
     h->login = (cw__login_state){.auth = settings->login.auth, .has_user = has_user && !is_decided};
@@ -114,7 +117,7 @@ CURLcode cw__login_set(cw__handshake *h, const cw__handshake_settings *settings)
 
 bool cw__login_adds_header(const cw__handshake_settings *settings)
 {
-    return *settings->login.bearer && !has_own_header(settings->request.headers);
+    return has_token(&settings->login) && !has_own_header(settings->request.headers);
 }
 
 /* Returns libcurl's bit for the scheme that answers the challenge; 0 = none can. */

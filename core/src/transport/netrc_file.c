@@ -4,6 +4,7 @@
  * Errors: CW_CONNECT_FAILED. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "transport.h"
@@ -35,7 +36,7 @@ static cw_status cannot_read(const char *path, int os_errno)
     if (os_errno == ENOMEM)
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     return cw__fail(
-        CW_CONNECT_FAILED, "netrc_file '%.300s' cannot be read: %s. Check the path and its permissions", path,
+        CW_CONNECT_FAILED, "netrc_file '%.300s' cannot be used: %s; check the path and its permissions", path,
         /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its text (glibc 2.32, musl, BSD) */
         strerror(os_errno));
 }
@@ -47,11 +48,10 @@ static char *user_of(const cw__uri *uri)
     const char *at = strrchr(from, '@');
     char *user = at ? cw__strndup(from, (size_t)(at - from)) : NULL;
     char *out = user;
-    unsigned value;
-
     for (const char *in = user; in && *in; in++) {
-        if (*in == '%' && sscanf(in + 1, "%2x", &value) == 1) {
-            *out++ = (char)value;
+        if (*in == '%') {
+            const char digits[] = {in[1], in[2], '\0'};
+            *out++ = (char)strtoul(digits, NULL, 16);
             in += 2;
         } else
             *out++ = *in;
@@ -80,9 +80,14 @@ cw_status cw__netrc_read(const char *path, const cw__uri *uri, char **joined)
         return cannot_read(path, errno);
     }
     result = cw__netrc_find(text, len_bytes, uri->host, user, joined, fault);
+    if (len_bytes == 0) {
+        result = CW__NETRC_BAD; /* surely a mistake */
+        (void)CW__URI_FAULT(fault, "the file is empty");
+    }
     cw__free(text);
     cw__free(user);
     if (result == CW__NETRC_BAD)
-        return cw__fail(CW_CONNECT_FAILED, "netrc_file '%.300s' is malformed (%s): correct it", path, fault);
+        return cw__fail(CW_CONNECT_FAILED, "netrc_file '%.300s' cannot be used: %s; correct the file", path,
+                        fault);
     return result == CW__NETRC_NO_MEMORY ? cannot_read(path, ENOMEM) : CW_OK;
 }
