@@ -169,7 +169,8 @@ def check_tools() -> None:
 
 def pin(name: str) -> str:
     """Returns the pin of a tool in requirements.txt."""
-    return re.findall(rf"^{name}\S*==\S+", REQUIREMENTS.read_text(), re.MULTILINE)[0]
+    found: list[str] = re.findall(rf"^{name}\S*==\S+", REQUIREMENTS.read_text(), re.MULTILINE)
+    return found[0]
 
 
 @functools.cache

@@ -18,15 +18,18 @@ def python() -> Path:
     version = sources.read()["python"].version
     place = WORK / f"nogil-{version}"
     command = place / "bin" / f"python{version.rpartition('.')[0]}t"
-    if command.exists():
+    done = place / "done"
+    if done.exists():
         return command
     say(f"building the free-threaded Python {version}")
     source = unpack(sources.get("python"), WORK / "nogil-source")
     shutil.rmtree(place, ignore_errors=True)
     log = WORK / "nogil.log"
     log.unlink(missing_ok=True)
-    run(log, "./configure", "--disable-gil", f"--prefix={place}", cwd=source)
+    # a virtual environment makes its own pip
+    run(log, "./configure", "--disable-gil", "--without-ensurepip", f"--prefix={place}", cwd=source)
     run(log, "make", f"-j{JOBS}", cwd=source)
     run(log, "make", "altinstall", cwd=source)
+    done.touch()
     shutil.rmtree(source)
     return command

@@ -166,6 +166,12 @@ def test_the_bill_of_materials_has_unicode_data() -> None:
     assert "\n+  if(data->req.upgr101 == UPGR101_WS && !data->set.http_fail_on_error) data->state" in changed
 
 
+def test_no_format_needs_py_ssize_t_clean() -> None:
+    """With the headers of Python 3.13, a module with such a format fails in Python 3.11 and 3.12."""
+    for path in (build_wheels.ROOT / "bindings/python/src").glob("*.c"):
+        assert re.findall(r'"[^"\n]*[szyu]#[^"\n]*"', path.read_text()) == [], path
+
+
 def test_an_unknown_target_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert build_wheels.main(["manylinux_2_28_riscv64"]) == 2
     assert "Choose from: abi3" in capsys.readouterr().err

@@ -57,17 +57,19 @@ static int find_fact(const char *key)
 
 PyObject *certificate_fact(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    const char *der, *key;
-    Py_ssize_t der_bytes;
+    PyObject *der;
+    const char *key;
     size_t len_bytes = 0;
-    if (!PyArg_ParseTuple(arguments, "y#s", &der, &der_bytes, &key))
+    if (!PyArg_ParseTuple(arguments, "Ss", &der, &key))
         return NULL;
+    const char *bytes = PyBytes_AsString(der);
+    size_t der_bytes = (size_t)PyBytes_Size(der);
     cw_certificate_fact fact = (cw_certificate_fact)find_fact(key);
-    cw_certificate_get(der, (size_t)der_bytes, fact, NULL, 0, &len_bytes);
+    cw_certificate_get(bytes, der_bytes, fact, NULL, 0, &len_bytes);
     char *text = PyMem_Malloc(len_bytes + 1);
     if (text == NULL)
         return PyErr_NoMemory();
-    cw_certificate_get(der, (size_t)der_bytes, fact, text, len_bytes + 1, NULL);
+    cw_certificate_get(bytes, der_bytes, fact, text, len_bytes + 1, NULL);
     PyObject *result = PyUnicode_DecodeUTF8(text, (Py_ssize_t)len_bytes, "replace");
     PyMem_Free(text);
     return result;

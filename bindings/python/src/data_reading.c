@@ -103,7 +103,12 @@ PyObject *read_guid(PyObject *self, PyObject *Py_UNUSED(none))
     if (values == NULL || !take(r, "read_guid()", sizeof guid, guid))
         return NULL;
     cw_guid_arrange(guid, r->data.byte_order);
-    return PyObject_CallMethod(values, "guid", "y#", (char *)guid, (Py_ssize_t)sizeof guid);
+    PyObject *bytes = PyBytes_FromStringAndSize((char *)guid, sizeof guid);
+    if (bytes == NULL)
+        return NULL;
+    PyObject *result = PyObject_CallMethod(values, "guid", "O", bytes);
+    Py_DECREF(bytes);
+    return result;
 }
 
 PyObject *read_date_time(PyObject *self, PyObject *Py_UNUSED(none))

@@ -5,7 +5,8 @@
 #ifndef CURLWIRE_PYTHON_STATE_H
 #define CURLWIRE_PYTHON_STATE_H
 
-#define PY_SSIZE_T_CLEAN
+/* No format of this module contains "#": with the headers of Python 3.13, which build the wheels, PY_SSIZE_T_CLEAN has no
+ * effect, and Python 3.11 and 3.12 then reject such a format. */
 #include <Python.h>
 
 #include <curlwire.h>
