@@ -13,6 +13,7 @@ import queue
 import socket
 import ssl
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -395,3 +396,26 @@ def test_many_at_once(serve: Serve) -> None:
     for thread in threads:
         thread.join(WAIT)
     assert results == ["hello"] * 20
+
+
+def test_safe_refuses_what_goes_through_a_unix_socket(tmp_path: Path) -> None:
+    """Nobody knows where the other end of a Unix socket leads, so its address cannot be judged."""
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def answer() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(
+                    b"HTTP/1.1 302 Found\r\nLocation: ws://other.invalid/\r\nContent-Length: 0\r\n\r\n"
+                )
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(curlwire.ConnectError, match="through a Unix socket") as caught:
+            new("safe", unix_socket_path=path).connect("ws://site.invalid/")
+        thread.join()
+    assert caught.value.status is WebErrorStatus.REDIRECT_FAILED

@@ -51,10 +51,19 @@ void cw__guard_refuse(const char *host, cw__error *error)
 
 cw_status cw__guard_check_proxy(const cw__handshake *h, const cw__handshake_settings *settings)
 {
+    bool is_local = cw__reach_is_local(&h->reach);
     cw__error error;
 
-    if (!settings->guard.refuses_proxy || h->proxy.kind == CW__PROXY_NONE)
+    if (!settings->guard.refuses_proxy || (h->proxy.kind == CW__PROXY_NONE && !is_local))
         return CW_OK;
+    if (is_local) {
+        cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_RedirectFailed,
+                      "the redirect to %.80s goes through a Unix socket or a connection of this program, so "
+                      "that curlwire "
+                      "cannot judge its address: connect to that URI, or set follow_location to \"all\"",
+                      h->host);
+        return cw__fail_with(&error);
+    }
     cw__error_set(
         &error, CW_CONNECT_FAILED, CW_WEB_RedirectFailed,
         "the redirect to %.80s goes through the proxy %.80s (%s), so that curlwire cannot judge its address: "
