@@ -57,11 +57,20 @@ static void use_proxy(void)
     CHECK_INT(setenv("all_proxy", proxy, 1), 0);
 }
 
-/* The other controls that are text are names. */
+/* The other controls that are text are names, or have tests of their own: test_reach.c has those of reach.c,
+ * test_tracing.c has trace_file, and test_cookies.c the files of cookies, which may be empty. */
 static bool is_path(cw_option o)
 {
-    return cw_option_type_of(o) == CW_TYPE_TEXT && o != CW_OPT_TLS_CIPHERS && o != CW_OPT_TLS13_CIPHERS &&
-           o != CW_OPT_TLS_GROUPS && o != CW_OPT_TLS_SERVER_NAME;
+    static const cw_option others[] = {CW_OPT_TLS_CIPHERS,      CW_OPT_TLS13_CIPHERS,        CW_OPT_TLS_GROUPS,
+                                       CW_OPT_TLS_SERVER_NAME,  CW_OPT_USER_AGENT,           CW_OPT_ORIGIN,
+                                       CW_OPT_UNIX_SOCKET_PATH, CW_OPT_ABSTRACT_UNIX_SOCKET, CW_OPT_INTERFACE,
+                                       CW_OPT_DOH_URL,          CW_OPT_TRACE_FILE,           CW_OPT_COOKIE_FILE,
+                                       CW_OPT_COOKIE_JAR};
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (o == others[i])
+            return false;
+    return cw_option_type_of(o) == CW_TYPE_TEXT;
 }
 
 static void test_files(void)
@@ -75,9 +84,8 @@ static void test_files(void)
     text = fopen(path_of("text"), "w");
     CHECK(text && fputs("hello\n", text) >= 0 && fclose(text) == 0);
     for (int o = 0; o < CW_OPTION_COUNT; o++) {
-        if (!is_path((cw_option)o) || o == CW_OPT_TRACE_FILE || o == CW_OPT_COOKIE_FILE ||
-            o == CW_OPT_COOKIE_JAR)
-            continue; /* test_tracing.c and test_cookies.c have those: an empty file is a cookie file */
+        if (!is_path((cw_option)o))
+            continue;
         if (o == CW_OPT_PROXY_CA_FILE)
             use_proxy();
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)

