@@ -176,19 +176,19 @@ static bool has_ended_normally(websocket *ws)
     return is_normal;
 }
 
-PyObject *take_message(websocket *ws, choice decode, message_form wanted)
+PyObject *take_message(websocket *ws, choice decode, message_form form)
 {
     static const type_index types[FORM_COUNT] = {TYPE_COUNT, TYPE_MESSAGE_BUFFER, TYPE_MESSAGE_ARGS,
                                                  TYPE_COUNT};
     cw_event *e = NULL;
     cw_status status = receive_now(ws, &e);
     if (status == CW_OK)
-        return done_of_event(ws, e, decode, types[wanted]);
+        return done_of_event(ws, e, decode, types[form]);
     if (e != NULL)
         event_put_back(ws, e);
     if (status == CW_WOULD_BLOCK)
         Py_RETURN_NONE;
-    if (wanted == FORM_NEXT && status == CW_CLOSED && has_ended_normally(ws))
+    if (form == FORM_NEXT && status == CW_CLOSED && has_ended_normally(ws))
         PyErr_SetNone(PyExc_StopAsyncIteration);
     else
         (void)raise_status(ws->state, ws, status);

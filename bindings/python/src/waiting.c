@@ -204,6 +204,7 @@ PyObject *websocket_on_readable(PyObject *self, PyObject *Py_UNUSED(none))
 const char wake_doc[] = "_wake($self, is_in_callback, /)\n--\n\n"
                         "Lets the task that waits for a message look again, if there is one.";
 
+/* cppcheck-suppress constParameter ; the type is Python's */
 PyObject *websocket_wake(PyObject *self, PyObject *is_in_callback)
 {
     websocket *ws = (websocket *)self;
@@ -245,7 +246,7 @@ static PyObject *cancel(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_
 }
 
 /* The task's wake-up asks for the result, to learn of a cancellation. The message comes by the iteration. */
-static PyObject *result(PyObject *self, PyObject *Py_UNUSED(none))
+static PyObject *get_result(PyObject *self, PyObject *Py_UNUSED(none))
 {
     if (((receiving *)self)->phase != PHASE_CANCELLED)
         Py_RETURN_NONE;
@@ -304,7 +305,7 @@ static PyMethodDef methods[] = {
      "add_done_callback($self, callback, /, *, context=None)\n--\n\nSets the callback that wakes the task."},
     {"cancel", KEYWORDS(cancel), METH_VARARGS | METH_KEYWORDS,
      "cancel($self, /, msg=None)\n--\n\nEnds the wait."},
-    {"result", result, METH_NOARGS, "result($self, /)\n--\n\nRaises CancelledError after cancel()."},
+    {"result", get_result, METH_NOARGS, "result($self, /)\n--\n\nRaises CancelledError after cancel()."},
     {"done", is_done, METH_NOARGS, "done($self, /)\n--\n\nReturns whether the wait has ended."},
     {"cancelled", is_cancelled, METH_NOARGS,
      "cancelled($self, /)\n--\n\nReturns whether cancel() has ended it."},

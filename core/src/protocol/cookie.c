@@ -155,6 +155,7 @@ bool cw__cookie_read(const char *lines, size_t len_bytes, size_t *at_bytes, cw_c
         size_t len = end ? (size_t)(end - line) : len_bytes - *at_bytes;
         bool is_comment;
         *at_bytes += len + (end ? 1 : 0);
+        /* cppcheck-suppress knownConditionTrueFalse ; an empty line has no byte */
         if (len > 0 && line[len - 1] == '\r')
             len--;
         is_comment = len > 0 && *line == '#' &&

@@ -16,7 +16,7 @@ static void put_unix(const struct sockaddr_un *address, size_t len_bytes, char o
 {
     size_t start = offsetof(struct sockaddr_un, sun_path), at = strlen("unix:");
 
-    (void)strcpy(out, "unix:");
+    memcpy(out, "unix:", at);
     for (size_t i = 0; start + i < len_bytes && at < CW__ADDRESS_BYTES - 1; i++) {
         char c = address->sun_path[i];
         if (c == '\0' && i > 0 && address->sun_path[0])

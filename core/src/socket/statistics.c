@@ -129,8 +129,8 @@ static void read_socket(const cw_socket *s, cw_statistics *out)
 static void add_NOW(uint64_t *sum, uint64_t number) { *sum += number; }
 static void add_TOTAL(uint64_t *sum, uint64_t number) { *sum += number; }
 static void add_MOST(uint64_t *most, uint64_t number) { *most = number > *most ? number : *most; }
-static void add_LAST(uint64_t *last, uint64_t number) { (void)last, (void)number; }
-static void add_MEAN(uint64_t *mean, uint64_t number) { (void)mean, (void)number; }
+static void add_LAST(const uint64_t *last, uint64_t number) { (void)last, (void)number; }
+static void add_MEAN(const uint64_t *mean, uint64_t number) { (void)mean, (void)number; }
 
 /* 0 means that there is no least number yet; each round trip counts as at least 1. */
 static void add_LEAST(uint64_t *least, uint64_t number)
@@ -206,10 +206,10 @@ static bool next(atomic_uint_fast64_t *counts, int most, int *number, uint64_t *
     return false;
 }
 
-bool cw_count_closed_next(int *code, uint64_t *number) { return next(closed, CODES, code, number); }
-bool cw_count_failed_next(int *web_status, uint64_t *number)
+bool cw_count_closed_next(int *code, uint64_t *count) { return next(closed, CODES, code, count); }
+bool cw_count_failed_next(int *web_status, uint64_t *count)
 {
-    return next(failed, STATUSES, web_status, number);
+    return next(failed, STATUSES, web_status, count);
 }
 
 /* ---- The list ---- */

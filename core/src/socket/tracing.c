@@ -105,8 +105,8 @@ static void give_to_file(cw_socket *s, char *text, size_t len_bytes)
     t->lost++;
 }
 
-/* Puts the time and the socket before a line, and gives it away. */
-static void give(cw_socket *s, const cw__trace_line *line)
+/* Puts the time and the socket before a line, and gives it away. Returns false if the file could not be written. */
+static bool give_once(cw_socket *s, const cw__trace_line *line)
 {
     char text[START_BYTES + CW__TRACE_LINE_BYTES + 1];
     bool had_file = s->tracing->fd >= 0;
@@ -123,8 +123,17 @@ static void give(cw_socket *s, const cw__trace_line *line)
     len += line->len_bytes;
     give_to_file(s, text, len);
     give_to_mailbox(s, text, len);
-    if (had_file && s->tracing->fd < 0)
-        cw__tracing_say_locked(s, "trace_file cannot be written any more, so its trace has ended");
+    return !had_file || s->tracing->fd >= 0;
+}
+
+static void give(cw_socket *s, const cw__trace_line *line)
+{
+    cw__trace_line note = {0};
+
+    if (give_once(s, line))
+        return;
+    cw__trace_add(&note, "* curlwire: trace_file cannot be written any more, so its trace has ended");
+    (void)give_once(s, &note); /* to the handler, because the file is closed */
 }
 
 void cw__tracing_say_locked(cw_socket *s, const char *format, ...)

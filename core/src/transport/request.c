@@ -34,13 +34,13 @@ static bool add_header(cw__handshake *h, const char *name, const char *value)
 static bool add_token(cw__handshake *h, const char *token)
 {
     static const char scheme[] = "Bearer ";
-    char *value = cw__malloc(sizeof scheme + strlen(token));
+    size_t size_bytes = sizeof scheme + strlen(token);
+    char *value = cw__malloc(size_bytes);
     bool is_added;
 
     if (!value)
         return false;
-    (void)strcpy(value, scheme);
-    (void)strcpy(value + sizeof scheme - 1, token);
+    (void)snprintf(value, size_bytes, "%s%s", scheme, token);
     is_added = add_header(h, "Authorization", value);
     cw__free(value);
     return is_added;

@@ -324,6 +324,7 @@ static void complain(const cw__handshake *h, const complaint *c, cw__error *erro
 {
     char message[CW__MESSAGE_BYTES];
     writer writing = {message, message + sizeof message - 1}, *w = &writing;
+    const char *value = value_of(&h->tls_options, c->option);
 
     for (const char *at = c->text; *at; at++) {
         switch (*at) {
@@ -331,7 +332,7 @@ static void complain(const cw__handshake *h, const complaint *c, cw__error *erro
             put(w, h->host, 80);
             break;
         case '!':
-            put(w, value_of(&h->tls_options, c->option), 100);
+            put(w, value ? value : "", 100);
             break;
         default:
             put(w, at, 1);
