@@ -43,7 +43,7 @@ async def round_trip(ws: aio.MessageWebSocket, text: str = "hello") -> None:
     assert await ws.recv() == text
 
 
-@pytest.fixture(params=["native", "curl"])
+@pytest.fixture(params=["auto", "curl"])
 def framing(request: pytest.FixtureRequest) -> Iterator[str]:
     yield request.param
 
@@ -353,7 +353,7 @@ def test_close_code_must_be_allowed() -> None:
     run(main())
 
 
-def test_abort() -> None:
+def test_abort_in_a_loop() -> None:
     async def main() -> None:
         ws = await aio.connect(echo())
         receiver = asyncio.create_task(ws.recv())
@@ -567,7 +567,7 @@ def test_exit_with_an_open_connection() -> None:
     assert [frame["opcode"] for frame in peer.record()["frames"]] == [1, 8]
 
 
-def test_ping() -> None:
+def test_ping_in_a_loop() -> None:
     async def main() -> None:
         async with aio.connect(echo()) as ws:
             assert 0 <= await ws.ping() < WAIT
@@ -578,7 +578,7 @@ def test_ping() -> None:
 # ---- the stream
 
 
-def test_stream() -> None:
+def test_stream_in_a_loop() -> None:
     async def main() -> None:
         async with aio.connect(echo(), aio.StreamWebSocket) as ws:
             reader, writer = ws.input_stream, ws.output_stream

@@ -29,7 +29,8 @@ bool control_is_text(cw_option option)
 /* Returns what joins the items of a list for the core. */
 static PyObject *separator_of(cw_option option)
 {
-    return PyUnicode_FromString(cw_option_type_of(option) == CW_TYPE_LIST ? ", " : "\n");
+    bool is_by_line = cw_option_type_of(option) == CW_TYPE_TEXTS || cw_option_type_of(option) == CW_TYPE_PAIRS;
+    return PyUnicode_FromString(is_by_line ? "\n" : ", ");
 }
 
 static PyObject *split(cw_option option, PyObject *text)

@@ -39,7 +39,7 @@ cw_status cw_socket_poll_end(cw_socket *s)
         return status;
     cw__mutex_lock(&s->lock);
     if (!s->in.is_looped)
-        status = cw__fail(CW_INVALID_STATE, "no event loop polls this socket: call cw_socket_poll_begin first");
+        status = cw__fail(CW_INVALID_STATE, "no event loop polls this socket: begin to poll it first");
     if (status == CW_OK) {
         s->in.is_looped = false;
         s->polling_count--;
