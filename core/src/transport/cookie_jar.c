@@ -36,6 +36,51 @@ static void unlock(CURL *easy, curl_lock_data data, void *user)
     cw__mutex_unlock(lock_of(user, data));
 }
 
+/* libcurl before 8.18.0 chooses the cookies of a request under the lock of the share, but writes the request from them
+ * after it has released the lock (lib/http.c, http_cookies; 8.14.1). Another thread that changes the jar would free what is
+ * written. So with such a libcurl, one thread at a time uses cookies. */
+static cw__mutex use = PTHREAD_MUTEX_INITIALIZER;
+
+/* Another thread of the parent may have been in the middle. The child refuses the parent's jars. */
+static void after_fork_in_child(void) { cw__mutex_init(&use); }
+
+static void watch_forks(void) { (void)pthread_atfork(NULL, NULL, after_fork_in_child); }
+
+static bool writes_unlocked(void)
+{
+    enum { WRITES_LOCKED = 0x081200 };
+
+    return curl_version_info(CURLVERSION_NOW)->version_num < WRITES_LOCKED;
+}
+
+void cw__cookies_enter(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    if (!writes_unlocked())
+        return;
+    (void)pthread_once(&once, watch_forks);
+    cw__mutex_lock(&use);
+}
+
+void cw__cookies_exit(void)
+{
+    if (writes_unlocked())
+        cw__mutex_unlock(&use);
+}
+
+void cw__cookie_jar_enter(cw_cookie_jar *j)
+{
+    cw__cookies_enter();
+    cw__mutex_lock(&j->turn);
+}
+
+void cw__cookie_jar_exit(cw_cookie_jar *j)
+{
+    cw__mutex_unlock(&j->turn);
+    cw__cookies_exit();
+}
+
 /* Without the list of public suffixes, a server of one site could set cookies for all sites of "co.uk". */
 cw_status cw__cookies_check_libcurl(const curl_version_info_data *info)
 {
@@ -237,9 +282,9 @@ cw_status cw__cookie_jar_add_file(cw_cookie_jar *j, const cw__cookie_place *plac
         return status;
     if (cw__cookie_file_read(place, false, &text, &error) != CW_OK)
         return cw__fail_with(&error);
-    cw__mutex_lock(&j->turn);
+    cw__cookie_jar_enter(j);
     status = add_lines(j, &text);
-    cw__mutex_unlock(&j->turn);
+    cw__cookie_jar_exit(j);
     cw__free(text.lines);
     return status;
 }

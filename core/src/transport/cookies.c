@@ -40,9 +40,9 @@ cw_status cw_cookie_jar_get_lines(cw_cookie_jar *j, char *buffer, size_t size_by
     size_t len;
 
     if (status == CW_OK) {
-        cw__mutex_lock(&j->turn);
+        cw__cookie_jar_enter(j);
         status = cw__cookie_jar_read(j, &text) ? CW_OK : cw__cookies_fail_memory();
-        cw__mutex_unlock(&j->turn);
+        cw__cookie_jar_exit(j);
     }
     len = status == CW_OK ? text.len_bytes : 0;
     if (len_bytes)
@@ -82,9 +82,9 @@ cw_status cw_cookie_jar_set(cw_cookie_jar *j, const cw_cookie *cookie)
         return status;
     if (fault)
         return cw__fail(CW_INVALID_ARGUMENT, "%s", fault);
-    cw__mutex_lock(&j->turn);
+    cw__cookie_jar_enter(j);
     status = set_locked(j, cookie);
-    cw__mutex_unlock(&j->turn);
+    cw__cookie_jar_exit(j);
     return status;
 }
 
@@ -94,9 +94,9 @@ cw_status cw_cookie_jar_clear(cw_cookie_jar *j, bool only_session_cookies)
 
     if (status != CW_OK)
         return status;
-    cw__mutex_lock(&j->turn);
+    cw__cookie_jar_enter(j);
     (void)cw__cookie_jar_say(j, only_session_cookies ? "SESS" : "ALL");
-    cw__mutex_unlock(&j->turn);
+    cw__cookie_jar_exit(j);
     return CW_OK;
 }
 
@@ -142,9 +142,9 @@ cw_status cw_cookie_jar_save(cw_cookie_jar *j, const char *path, size_t path_len
         status = copy_path(path, path_len_bytes, &copy);
     if (status != CW_OK)
         return status;
-    cw__mutex_lock(&j->turn);
+    cw__cookie_jar_enter(j);
     status = save_locked(j, copy);
-    cw__mutex_unlock(&j->turn);
+    cw__cookie_jar_exit(j);
     cw__free(copy);
     return status;
 }
@@ -224,7 +224,7 @@ bool cw__cookies_end(cw__handshake *h, cw__error *error)
         return true;
     (void)snprintf(host, sizeof host, "%s", h->host + (*h->host == '['));
     host[strcspn(host, "]")] = '\0';
-    cw__mutex_lock(&j->turn);
+    cw__cookie_jar_enter(j);
     has_memory = cw__cookie_jar_read(j, &text);
     if (has_memory && cw__cookie_jar_prune(j, &text, host)) {
         cw__free(text.lines);
@@ -236,6 +236,6 @@ bool cw__cookies_end(cw__handshake *h, cw__error *error)
     } else {
         cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for cookies: free memory and call again");
     }
-    cw__mutex_unlock(&j->turn);
+    cw__cookie_jar_exit(j);
     return is_good;
 }

@@ -113,6 +113,13 @@ cw_status cw__cookies_check_libcurl(const curl_version_info_data *info);
 cw_status cw__cookies_fail_memory(void);
 size_t cw__cookies_count(const cw__cookie_text *text);
 
+/* Around each step of libcurl that may send or keep cookies. They do nothing with libcurl 8.18.0 and later. */
+void cw__cookies_enter(void);
+void cw__cookies_exit(void);
+/* Take and leave the turn of a jar; within the functions above. */
+void cw__cookie_jar_enter(cw_cookie_jar *j);
+void cw__cookie_jar_exit(cw_cookie_jar *j);
+
 /* The functions below need the turn of the jar. */
 
 /* Reads all cookies. A line that is no cookie by our rules is left out, so that we can read what we write; only a Host

@@ -253,7 +253,7 @@ static void note_done(cw__pool *p, const cw__pool_member *at_work, int os_errno)
 static CURLMcode perform(cw__pool *p, cw__pool_member *m)
 {
     CURLMcode code = CURLM_OK;
-    int running;
+    int running, os_errno;
 
     if (!m->is_added) {
         code = curl_multi_add_handle(p->multi, m->easy);
@@ -263,9 +263,12 @@ static CURLMcode perform(cw__pool *p, cw__pool_member *m)
         m->next = p->connecting;
         p->connecting = m;
     }
+    cw__cookies_enter();
     errno = 0;
     code = curl_multi_perform(p->multi, &running);
-    note_done(p, m, errno);
+    os_errno = errno;
+    cw__cookies_exit();
+    note_done(p, m, os_errno);
     return code;
 }
 
