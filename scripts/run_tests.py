@@ -277,9 +277,10 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
 }
 
 
-# They run only if they are named. They need root, and `make wheel` or `make rocks` before them. The suite
-# wheels takes half an hour.
-OPTIONAL = ("wheels", "rocks")
+# They run only if they are named, or by `make test-all`. The first two need root, and `make wheel` or
+# `make rocks` before them; the suite wheels takes half an hour. The others take two minutes each, and what they
+# try, other suites try with another Lua or another libcurl.
+OPTIONAL = ("wheels", "rocks", "lua-5.2", "lua-jit-system")
 
 # These suites take 2 minutes together on two processors, if everything is built.
 QUICK = ("python", "lua-5.4", "core", "lint", "examples")
