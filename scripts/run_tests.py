@@ -240,7 +240,7 @@ def listed(name: str, tests: list[tuple[str, Callable[[], None]]]) -> Counts:
 
 SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no processor is idle at the end
     "install": lambda: listed("install", checks.installs()),
-    "fuzz": lambda: run("fuzz", [sys.executable, "tests/fuzz/run.py"], is_bounded=False),
+    "fuzz": lambda: run("fuzz", [sys.executable, "tests/fuzz/run.py", "--seconds", "10"], is_bounded=False),
     "conformance": conformance,
     "conformance-system": conformance_system,
     "faults": lambda: pytest("tests/faults"),
@@ -280,7 +280,7 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
 # They run only if they are named, or by `make test-all`. The first two need root, and `make wheel` or
 # `make rocks` before them; the suite wheels takes half an hour. The others take two minutes each, and what they
 # try, other suites try with another Lua or another libcurl.
-OPTIONAL = ("wheels", "rocks", "lua-5.2", "lua-jit-system")
+OPTIONAL = ("wheels", "rocks", "lua-5.2", "lua-5.4-system", "lua-jit-system")
 
 # These suites take 2 minutes together on two processors, if everything is built.
 QUICK = ("python", "lua-5.4", "core", "lint", "examples")
