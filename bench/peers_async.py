@@ -45,9 +45,10 @@ class Curlwire:
         pass
 
     async def open(self, url: str) -> Any:
-        compression = "deflate" if wants_deflate(url) else "none"
-        ca_file = os.environ["BENCH_CA"] if url.startswith("wss:") else None
-        return await self.connect(url, compression=compression, max_message_size=None, ca_file=ca_file)
+        options: dict[str, Any] = {"compression": "deflate" if wants_deflate(url) else "none"}
+        if url.startswith("wss:"):
+            options["ca_file"] = os.environ["BENCH_CA"]
+        return await self.connect(url, max_message_size=None, **options)
 
     def send(self, ws: Any) -> Any:
         return ws.send
@@ -342,7 +343,7 @@ def serve(client: Any, works: dict[str, Any], package: str, words: list[str]) ->
         import uvloop
 
         versions["uvloop"] = metadata.version("uvloop")
-        loop = uvloop.new_event_loop()
+        loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     else:
         loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -20,9 +20,9 @@ class Hub:
     """The mailbox of one event loop. The loop watches it while a socket is connecting or open."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.mailbox = _core.Mailbox()
-        self._count = 0
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.mailbox: _core.Mailbox = _core.Mailbox()
+        self._count: int = 0
 
     def enter(self) -> None:
         """Notes one more socket that waits for events."""
