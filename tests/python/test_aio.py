@@ -520,6 +520,29 @@ def test_two_loops_in_two_threads() -> None:
     assert failures == []
 
 
+def test_connect_ends_while_the_loop_looks() -> None:
+    """The service thread ends a connect at any moment, also between two looks at its state."""
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        async def main() -> None:
+            for _ in range(150):
+                async with aio.connect(echo()):
+                    pass
+
+        try:
+            run(main())
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
 def test_many_connections() -> None:
     async def main() -> None:
         sockets = await asyncio.gather(*(aio.connect(echo())._connect() for _ in range(50)))

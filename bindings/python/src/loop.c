@@ -43,8 +43,13 @@ PyObject *websocket_connect_end(PyObject *self, PyObject *Py_UNUSED(none))
     blocking b;
     blocking_begin(ws->state, &b);
     cw_status status = blocking_end(&b, cw_socket_wait_connected(ws->socket, 0));
-    if (status == CW_TIMED_OUT && cw_socket_state(ws->socket) == CW_STATE_CONNECTING)
-        Py_RETURN_FALSE;
+    if (status == CW_TIMED_OUT) { /* it is still connecting; or its own limit has ended it */
+        if (cw_socket_state(ws->socket) == CW_STATE_CONNECTING)
+            Py_RETURN_FALSE;
+        /* It has ended, perhaps between the two calls. Now the status can only be its own. */
+        blocking_begin(ws->state, &b);
+        status = blocking_end(&b, cw_socket_wait_connected(ws->socket, 0));
+    }
     if (status != CW_OK)
         return raise_connect(ws, status);
     ws->was_open = true;
