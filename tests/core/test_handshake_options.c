@@ -170,6 +170,7 @@ static void test_client_certificate(void)
 static void test_proxies(void)
 {
     cw__handshake *h;
+    CURL *easy;
 
     wish_nothing();
     wishes.ca_file = "/x/ca.pem";
@@ -222,9 +223,11 @@ static void test_proxies(void)
     CHECK(cw__handshake_is_at_proxy(h));
     cw__handshake_restart(h, NULL);
     CHECK_STR(cw__handshake_next_proxy(h)->source, "pre_proxy");
-    CHECK(cw__handshake_release_easy(h) != NULL);
+    easy = cw__handshake_release_easy(h);
+    CHECK(easy != NULL);
     CHECK(find(CURLOPT_PROXYHEADER)->is.pointer == NULL);
     cw__handshake_destroy(h);
+    curl_easy_cleanup(easy);
     wishes.proxy.pre_uri = "socks5://pre.test";
     cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
     CHECK_STR(text_of(CURLOPT_PRE_PROXY), "socks5://pre.test:1080");
