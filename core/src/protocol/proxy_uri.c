@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
+#include <sys/socket.h> /* AF_INET */
 
 #include "protocol.h"
 
