@@ -278,9 +278,9 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
 
 
 # They run only if they are named, or by `make test-all`. The first two need root, and `make wheel` or
-# `make rocks` before them; the suite wheels takes half an hour. The others take two minutes each, and what they
-# try, other suites try with another Lua or another libcurl.
-OPTIONAL = ("wheels", "rocks", "lua-5.2", "lua-5.4-system", "lua-jit-system")
+# `make rocks` before them; the suite wheels takes half an hour. The others take two minutes each: those of Lua
+# try what other suites try with another Lua or another libcurl, and coverage tries only the tests.
+OPTIONAL = ("wheels", "rocks", "coverage", "lua-5.2", "lua-5.4-system", "lua-jit-system")
 
 # These suites take 2 minutes together on two processors, if everything is built.
 QUICK = ("python", "lua-5.4", "core", "lint", "examples")
