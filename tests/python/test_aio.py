@@ -498,15 +498,11 @@ def test_wrong_loop() -> None:
     run(second())
 
 
-def test_two_loops_in_two_threads() -> None:
+def run_in_threads(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Runs main() in four threads, each with a loop of its own."""
     failures: list[BaseException] = []
 
     def work() -> None:
-        async def main() -> None:
-            async with aio.connect(echo()) as ws:
-                for number in range(200):
-                    await round_trip(ws, str(number))
-
         try:
             run(main())
         except BaseException as error:
@@ -518,29 +514,26 @@ def test_two_loops_in_two_threads() -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_a_loop_in_each_thread() -> None:
+    async def main() -> None:
+        async with aio.connect(echo()) as ws:
+            for number in range(200):
+                await round_trip(ws, str(number))
+
+    run_in_threads(main)
 
 
 def test_connect_ends_while_the_loop_looks() -> None:
     """The service thread ends a connect at any moment, also between two looks at its state."""
-    failures: list[BaseException] = []
 
-    def work() -> None:
-        async def main() -> None:
-            for _ in range(150):
-                async with aio.connect(echo()):
-                    pass
+    async def main() -> None:
+        for _ in range(150):
+            async with aio.connect(echo()):
+                pass
 
-        try:
-            run(main())
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    run_in_threads(main)
 
 
 def test_many_connections() -> None:
