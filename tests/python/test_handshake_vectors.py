@@ -78,6 +78,13 @@ def check_open(vector: Vector, ws: MessageWebSocket) -> None:
         assert ws.recv(timeout=WAIT) == text
 
 
+@pytest.fixture(scope="module", autouse=True)
+def first_with_tls() -> None:
+    """Connects once with TLS, so that no test counts what curlwire keeps for all TLS connections."""
+    with pytest.raises(curlwire.ConnectError):
+        MessageWebSocket(ca_file=ca_file()).connect(url("CW_HANDSHAKE_WSS", "/no_such_vector"))
+
+
 def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
