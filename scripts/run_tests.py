@@ -138,7 +138,7 @@ def load() -> Counts:
 def pytest(
     place: str, *arguments: str, build: Path = BUILD, environment: dict[str, str] | None = None
 ) -> Counts:
-    options = ["-q", "-p", "no:cacheprovider", "--timeout", "120"]
+    options = ["-q", "-p", "no:cacheprovider", "--timeout", "300"]
     command = [sys.executable, "-m", "pytest", *options, place, *arguments]
     # the tests import the built module, never an installed one
     paths = {"PYTHONPATH": str(build / "python"), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "resources"
-LIMIT_S = 100.0  # seconds; every program should need less than a tenth of this
+LIMIT_S = 280.0  # seconds; a program needs a few, and ten times as many on a busy machine
 
 
 def assert_done(*command: str | Path, **environment: str) -> None:
