@@ -531,7 +531,13 @@ typedef enum cw_option_type {
     X(CW_OPT_COOKIE_FILE, "cookie_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "File of cookies to send, in Netscape's form; it is only read") \
     X(CW_OPT_COOKIE_JAR, "cookie_jar", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake")
+      "A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake") \
+    X(CW_OPT_PROXY_CLIENT_CERTIFICATE, "proxy_client_certificate", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "PEM file of the certificate that an https:// proxy may ask for, and its chain") \
+    X(CW_OPT_PROXY_CLIENT_KEY, "proxy_client_key", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate") \
+    X(CW_OPT_PROXY_CLIENT_KEY_PASSWORD, "proxy_client_key_password", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Password of that key")
 /* clang-format on */
 
 typedef enum cw_option {

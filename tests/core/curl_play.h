@@ -73,6 +73,10 @@ static inline bool is_text(CURLoption option)
     case CURLOPT_INTERFACE:
     case CURLOPT_DOH_URL:
     case CURLOPT_UNIX_SOCKET_PATH:
+    case CURLOPT_PROXY_SSLCERT:
+    case CURLOPT_PROXY_SSLCERTTYPE:
+    case CURLOPT_PROXY_SSLKEY:
+    case CURLOPT_PROXY_KEYPASSWD:
         return true;
     default:
         return false;
@@ -309,19 +313,23 @@ static inline cw__reach reach_with(cw__reach r)
 
 static inline void wish_nothing(void)
 {
-    wishes = (cw__handshake_settings){
-        .protocols = "",
-        .ca_file = "",
-        .ca_path = "",
-        .crl_file = "",
-        .client = {.file = "", .key = "", .password = ""},
-        .request = {.headers = "", .user_agent = "", .origin = ""},
-        .login = {.bearer = ""},
-        .reach = REACH(.happy_ms = 200),
-        .verify = true,
-        .proxy = {.uri = "", .pre_uri = "", .headers = "", .ca_file = "", .verify = true},
-        .no_delay = true,
-        .timeout_ms = 5000};
+    wishes = (cw__handshake_settings){.protocols = "",
+                                      .ca_file = "",
+                                      .ca_path = "",
+                                      .crl_file = "",
+                                      .client = {.file = "", .key = "", .password = ""},
+                                      .request = {.headers = "", .user_agent = "", .origin = ""},
+                                      .login = {.bearer = ""},
+                                      .reach = REACH(.happy_ms = 200),
+                                      .verify = true,
+                                      .proxy = {.uri = "",
+                                                .pre_uri = "",
+                                                .headers = "",
+                                                .client = {.file = "", .key = "", .password = ""},
+                                                .ca_file = "",
+                                                .verify = true},
+                                      .no_delay = true,
+                                      .timeout_ms = 5000};
     memset(&info, 0, sizeof info);
     error = (cw__error){0};
 }

@@ -288,6 +288,44 @@ static void test_proxies(void)
     CHECK(!strstr(cw_error_message(), "9.9.9"));
 }
 
+static void test_proxy_certificate(void)
+{
+    static const struct {
+        cw__client_certificate client;
+        const char *words;
+    } bad[] = {
+        {{.file = "/nowhere/c.pem", .key = "", .password = "s3cret"},
+         "proxy_client_certificate '/nowhere/c.pem' cannot be used: No such file or directory; check"},
+        {{.file = "/dev/null", .key = "", .password = ""}, "set proxy_client_certificate to a file"},
+        {{.file = "/proc/self/exe", .key = "/nowhere/k.pem", .password = "s3cret"},
+         "proxy_client_key '/nowhere/k.pem' cannot be used: No such file"},
+        {{.file = "", .key = "/k", .password = ""}, "proxy_client_key is set without proxy_client_certificate"},
+        {{.file = "", .key = "", .password = "s3cret"}, "proxy_client_key_password is set without"},
+    };
+
+    wish_nothing();
+    wishes.proxy.client = (cw__client_certificate){.file = "/proc/self/exe", .key = "", .password = ""};
+    cw__handshake_destroy(made("wss://server.test/", "https://proxy.test:3128"));
+    CHECK_STR(text_of(CURLOPT_PROXY_SSLCERT), "/proc/self/exe");
+    CHECK_STR(text_of(CURLOPT_PROXY_SSLCERTTYPE), "PEM");
+    CHECK_STR(text_of(CURLOPT_PROXY_KEYPASSWD), ""); /* so that OpenSSL does not ask at the terminal */
+    CHECK(!find(CURLOPT_PROXY_SSLKEY) && !find(CURLOPT_SSLCERT) && !find(CURLOPT_KEYPASSWD));
+    wishes.proxy.client.key = "/proc/self/exe";
+    wishes.proxy.client.password = "s3cret";
+    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
+    CHECK_STR(text_of(CURLOPT_PROXY_SSLKEY), "/proc/self/exe");
+    CHECK_STR(text_of(CURLOPT_PROXY_KEYPASSWD), "s3cret");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        wishes.proxy.client = bad[i].client;
+        CHECK(create("wss://server.test/", "https://proxy.test:3128") == NULL);
+        CHECK(strstr(cw_error_message(), bad[i].words) && !strstr(cw_error_message(), "s3c"));
+        CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
+        cw__handshake_destroy(
+            made("wss://server.test/", "http://proxy.test")); /* without TLS nothing is looked at */
+        CHECK(!find(CURLOPT_PROXY_SSLCERT) && !find(CURLOPT_PROXY_KEYPASSWD));
+    }
+}
+
 static void test_logins(void)
 {
     static const struct {
@@ -578,6 +616,7 @@ static const harness_test tests[] = {
     {"the options of a client certificate", test_client_certificate},
     {"the options of proxies", test_proxies},
     {"the logins of proxies", test_logins},
+    {"the client certificate for a proxy", test_proxy_certificate},
     {"RFC 6455 4.1: the request's headers", test_headers},
     {"the controls for headers, and the order of headers", test_header_controls},
     {"an option that libcurl refuses is an error", test_refused_options},

@@ -600,7 +600,7 @@ def test_client_certificate_is_demanded(how: str, leg: str, monkeypatch: pytest.
         for _ in range(25):
             error = fails(uri, ca_file=tls_folder() / "ca.pem")
             assert str(error).startswith(who)
-            wanted = "set client_certificate" if leg == "server" else "curlwire sends none to a proxy"
+            wanted = "set client_certificate" if leg == "server" else "set proxy_client_certificate"
             assert "demands a client certificate" in str(error)
             assert wanted in str(error)
             assert error.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR

@@ -149,6 +149,9 @@ local curlwire = {}
 ---@field trace_secret_headers string[] Names of further headers whose values a trace masks. Default {}
 ---@field cookie_file string|nil File of cookies to send, in Netscape's form; it is only read. Default nil
 ---@field cookie_jar curlwire.CookieJar|string|nil A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake. Default nil
+---@field proxy_client_certificate string|nil PEM file of the certificate that an https:// proxy may ask for, and its chain. Default nil
+---@field proxy_client_key string|nil PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate. Default nil
+---@field proxy_client_key_password string|nil Password of that key. Default nil
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.

@@ -167,6 +167,7 @@ typedef struct cw__proxy_settings {
     const char *user, *password; /* of proxy_credential; NULL = those of the proxy's URI */
     const char *ca_file;         /* a path, or empty for the server's authorities */
     bool verify;
+    cw__client_certificate client; /* for an https:// proxy */
 } cw__proxy_settings;
 
 /* The settings that a handshake needs. The names of files stay valid until the handshake is destroyed. The rest is copied
@@ -399,6 +400,14 @@ void cw__proxy_passed(cw__handshake *h);
 bool cw__proxy_may_answer(cw__handshake *h);
 /* Forgets how far the last transfer came. */
 void cw__proxy_restart(cw__handshake *h);
+
+/* ---- From proxy_certificate.c: the client certificate for an https:// proxy ---------------------------------- */
+
+/* Work as the functions of client_certificate.c. The certificate is in PEM form. */
+cw_status cw__proxy_certificate_check(const cw__client_certificate *c);
+CURLcode cw__proxy_certificate_set(const cw__client_certificate *c, CURL *easy);
+bool cw__proxy_certificate_explain(const cw__client_certificate *c, int curl_code, const char *text,
+                                   cw__error *error);
 
 /* ---- From verdict.c: the result of a handshake ------------------------------------------------------------ */
 

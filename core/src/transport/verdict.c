@@ -231,13 +231,16 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .proxy = cw__handshake_next_proxy(h)->name,
                      .source = cw__handshake_next_proxy(h)->source,
                      .at_proxy = at_proxy,
-                     .sends_certificate = cw__client_certificate_is_set(&h->client),
+                     .sends_certificate =
+                         cw__client_certificate_is_set(at_proxy ? &h->proxy_settings.client : &h->client),
                      .has_socket = h->has_socket,
                      .tls = h->tls,
                      .crl_file = h->crl_file};
     long proxy_code = 0;
 
     if (cw__reach_explain(&h->reach, (int)code, f.os_errno, h->host, error))
+        return;
+    if (at_proxy && cw__proxy_certificate_explain(&h->proxy_settings.client, (int)code, h->text, error))
         return;
     if (!at_proxy && (cw__client_certificate_explain(&h->client, (int)code, h->text, error) ||
                       cw__tls_options_explain(h, (int)code, h->text, error)))
