@@ -763,9 +763,9 @@ CW_API cw_status cw_socket_get_timings(cw_socket *s, cw_timings *out);
 CW_API cw_status cw_socket_get_certificate(cw_socket *s, size_t number, void *buffer, size_t size_bytes,
                                            size_t *len_bytes);
 
-/* Copies the start of the body with which the server refused the last connect, at most CW_REFUSAL_BODY_AT_MOST bytes. The
- * transfer coding (chunked) is decoded; a content coding is not. The connect waits for the body for one second at most, and
- * never longer than its timeout. The text is the server's, and may repeat secrets of the request.
+/* Copies the start of the body with which the server or a proxy refused the last connect, at most CW_REFUSAL_BODY_AT_MOST
+ * bytes. The transfer coding (chunked) is decoded; a content coding is not. The connect waits for the body for one second at
+ * most, and never longer than its timeout. The text is the server's or the proxy's, and may repeat secrets of the request.
  *   buffer, size_bytes, len_bytes   as for cw_socket_get_certificate. 0 = no connect was refused, the refusal has no body,
  *                                   or libcurl drops it: see the feature refusal-body of CW_BUILD_FEATURES
  * Returns  CW_OK

@@ -50,6 +50,8 @@ test("proxies_refusal", function()
     equal(err.http_status, 403)
     local words = "the proxy " .. proxy("open"):sub(8) .. " (proxy) refused to connect to denied.test"
     assert(err.message:find(words, 1, true), err.message)
+    local keeps_body = table.concat(curlwire.build_info().features, " "):find("refusal-body", 1, true) ~= nil
+    equal(err.body:find("Access Denied", 1, true) ~= nil, keeps_body)
 end)
 
 test("proxies_auth", function()

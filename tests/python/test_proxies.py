@@ -101,6 +101,7 @@ def test_real_refusal() -> None:
     error = fails("ws://denied.test/", proxy=real("open"))
     assert error.status is WebErrorStatus.FORBIDDEN and error.http_status == 403
     assert error.headers["X-Squid-Error"] == "ERR_ACCESS_DENIED 0"
+    assert (b"Access Denied" in error.body) is ("refusal-body" in curlwire.build_info()["features"])
     refused = url("CW_REFUSED_WS")
     error = fails(refused, proxy=real("open"))
     assert error.status is WebErrorStatus.SERVICE_UNAVAILABLE

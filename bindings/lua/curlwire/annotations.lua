@@ -39,7 +39,7 @@ local curlwire = {}
 ---@field curl_code integer|nil libcurl's CURLcode
 ---@field http_status integer|nil the HTTP status of the reply that refused the connection; the server or a proxy sent it
 ---@field headers curlwire.Headers|nil the headers of the reply with http_status
----@field body string|nil the start of the body of that reply, at most 64 KiB; no text shows it, because it may repeat secrets. It is empty for a proxy's reply, and without "refusal-body" in build_info().features
+---@field body string|nil the start of the body of that reply, at most 64 KiB; no text shows it, because it may repeat secrets. It is empty without "refusal-body" in build_info().features
 ---@field retry_after number|nil the seconds after which the server or proxy wants the next attempt
 ---@field os_errno integer|nil the errno of the system call that failed
 ---@field code integer|nil if the connection has ended: the peer's close code; 1005 if the peer sent none, 1006 if the connection was lost

@@ -320,7 +320,7 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__er
         return true;
     describe(h, what, &e, error);
     /* The transfer of a body may end in any way, and libcurl without the body always ends like this. */
-    error->curl_code = (int)(what == REFUSED ? CURLE_HTTP_RETURNED_ERROR : code);
+    error->curl_code = (int)(what == REFUSED || what == REFUSED_BY_PROXY ? CURLE_HTTP_RETURNED_ERROR : code);
     if (error->http_status > 0)
         error->retry_after_s = (int)cw__reply_retry_after(&h->reply, (int64_t)time(NULL)) + 1;
     return false;
