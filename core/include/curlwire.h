@@ -284,8 +284,8 @@ typedef enum cw_http_auth {
     CW_HTTP_AUTH_BASIC = 0,     /* user name and password, with the first request */
     CW_HTTP_AUTH_DIGEST = 1,    /* a digest of them, in answer to a challenge */
     CW_HTTP_AUTH_NEGOTIATE = 2, /* Kerberos, with a ticket of this machine's user */
-    CW_HTTP_AUTH_ANY = 3, /* what the challenge offers: Digest before Basic; Negotiate without a user name */
-    CW_HTTP_AUTH_NTLM = 4 /* refused: it cannot work */
+    CW_HTTP_AUTH_ANY = 3,       /* Digest, else Basic (but not over ws to another machine), else Negotiate */
+    CW_HTTP_AUTH_NTLM = 4       /* refused: it cannot work */
 } cw_http_auth;
 
 /* A version of TLS: the numbers of tls_min_version and tls_max_version. */

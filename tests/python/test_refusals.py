@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests of a server or a proxy that refuses: the body and Retry-After of its reply, and how long the error takes."""
+"""Tests of a server or a proxy that refuses: the body and Retry-After of the reply, how long the error takes."""
 
 import contextlib
 import email.utils
@@ -266,7 +266,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize(("head", "control"), ENDLESS.values(), ids=list(ENDLESS))
 def test_body_of_a_proxy_without_end(head: bytes, control: dict[str, Any]) -> None:
-    """libcurl reads it byte by byte, and a fast proxy never lets it pause. The other sockets go on all the same."""
+    """libcurl reads it byte by byte, and does not return to the service thread while the proxy sends."""
 
     class Proxy(Server):
         def answer(self, connection: socket.socket) -> None:
