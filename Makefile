@@ -245,8 +245,8 @@ $(OUT)/tests/%.o: tests/core/%.c $(OUT)/flags
 	@$(SAY) CC $<
 	$(Q)$(CC) $(C_FLAGS) -Itests/core -MMD -MP -MF $@.d -c -o $@ $<
 
-$(addprefix $(OUT)/tests/,test_handshake_options test_handshake_tls test_handshake_verdict test_reach test_showing \
-    test_tls_options): WRAPPED := \
+$(addprefix $(OUT)/tests/,test_handshake_options test_handshake_tls test_handshake_verdict test_proxy_options test_reach \
+    test_refusal test_showing test_tls_options): WRAPPED := \
     -Wl,--wrap=curl_easy_setopt,--wrap=curl_easy_getinfo,--wrap=curl_version_info,--wrap=curl_slist_append
 $(OUT)/tests/test_libcurl: WRAPPED := -Wl,--wrap=curl_version_info,--wrap=curl_global_init
 

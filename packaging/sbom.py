@@ -32,20 +32,19 @@ def expression() -> str:
 
 
 def pedigree() -> dict[str, Any]:
-    """Returns our change to libcurl, as scripts/build_libcurl.sh makes it."""
+    """Returns our changes to libcurl, as scripts/build_libcurl.sh makes them."""
     script = (ROOT / "scripts" / "build_libcurl.sh").read_text()
-    before, after = (
-        re.search(rf"^{name}='(.*)'$", script, re.MULTILINE) for name in ("REFUSAL", "REFUSAL_CHANGED")
+    found = re.search(r"^CHANGES='(.*?)'$", script, re.MULTILINE | re.DOTALL)
+    rows = found[1].split("\n") if found else []
+    if not rows or len(rows) % 3:
+        raise ValueError("scripts/build_libcurl.sh has no rows CHANGES= of three lines: see packaging/sbom.py")
+    diff = "".join(
+        f"--- a/{file}\n+++ b/{file}\n-  {before}\n+  {after}\n"
+        for file, before, after in zip(rows[::3], rows[1::3], rows[2::3], strict=True)
     )
-    if before is None or after is None:
-        raise ValueError(
-            "scripts/build_libcurl.sh has no lines REFUSAL= and REFUSAL_CHANGED=: see packaging/sbom.py"
-        )
-    changed = after[1].replace("\\&", "&")
-    diff = f"--- a/lib/http.c\n+++ b/lib/http.c\n-  {before[1]}\n+  {changed}\n"
     return {
         "patches": [{"type": "unofficial", "diff": {"text": {"contentType": "text/plain", "content": diff}}}],
-        "notes": "One line is changed, so that libcurl passes on the body of a reply that refuses a WebSocket.",
+        "notes": "Some lines are changed, so that libcurl passes on the body of a reply that refuses.",
     }
 
 

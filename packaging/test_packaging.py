@@ -164,6 +164,7 @@ def test_the_bill_of_materials_has_unicode_data() -> None:
     assert bom["dependencies"][1]["dependsOn"] == []
     changed = bom["components"][0]["pedigree"]["patches"][0]["diff"]["text"]["content"]
     assert "\n+  if(data->req.upgr101 == UPGR101_WS && !data->set.http_fail_on_error) data->state" in changed
+    assert changed.count("+++ b/lib/") == 3 and "\n-  if(ts->keepon == KEEPON_IGNORE) {\n" in changed
 
 
 def test_no_format_needs_py_ssize_t_clean() -> None:

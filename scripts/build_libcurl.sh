@@ -35,11 +35,23 @@ OPTIONS="--disable-shared --enable-static --with-pic --enable-unity --disable-sy
 FLAGS="-O2 -fPIC -fvisibility=hidden ${LIBCURL_FLAGS:-}"
 CC=${CC:-cc}
 
-# Our only change to libcurl. In a ws transfer, libcurl ends at the headers of a reply that is no 101, and drops the body, which
-# often says why. With this line, it does so only with CURLOPT_FAILONERROR, as it does in other transfers. It still answers no
-# challenge within the transfer: authproblem is its own mark for that. docs/libcurl.md says why no option does it.
-REFUSAL='if(data->req.upgr101 == UPGR101_WS) {'
-REFUSAL_CHANGED='if(data->req.upgr101 == UPGR101_WS \&\& !data->set.http_fail_on_error) data->state.authproblem = TRUE; else if(data->req.upgr101 == UPGR101_WS) {'
+# Our changes to libcurl, so that it passes on the body of a reply that refuses, which often says why. docs/libcurl.md says why
+# no option does it. Each row is a file, a line of it, and the line with which we replace it.
+# 1. In a ws transfer, libcurl ends at the headers of a reply that is no 101, and drops the body. With this line, it does so only
+#    with CURLOPT_FAILONERROR, as it does in other transfers. It still answers no challenge within the transfer: authproblem
+#    is its own mark for that.
+# 2. libcurl ends at the headers of a reply with which a proxy refuses CONNECT. With this line, it reads the body, as it does
+#    before it answers a challenge (KEEPON_IGNORE), until the proxy ends the connection if the reply has no length.
+# 3. libcurl drops the bytes that it reads so. With this line, the debug function gets them, without the frames of chunks.
+CHANGES='lib/http.c
+if(data->req.upgr101 == UPGR101_WS) {
+if(data->req.upgr101 == UPGR101_WS && !data->set.http_fail_on_error) data->state.authproblem = TRUE; else if(data->req.upgr101 == UPGR101_WS) {
+lib/cf-h1-proxy.c
+if((407 == k->httpcode) && !data->state.authproblem) {
+if(k->httpcode >= 300 && (407 != k->httpcode || data->state.authproblem) && !data->set.http_fail_on_error) { ts->keepon = KEEPON_IGNORE; if(!ts->cl && !ts->chunked_encoding) ts->cl = CURL_OFF_T_MAX; } else if((407 == k->httpcode) && !data->state.authproblem) {
+lib/cf-h1-proxy.c
+if(ts->keepon == KEEPON_IGNORE) {
+if(ts->keepon == KEEPON_IGNORE) { if(!ts->chunked_encoding || ts->ch.state == CHUNK_DATA) Curl_debug(data, CURLINFO_DATA_IN, &byte, 1);'
 
 say() {
     echo "build_libcurl.sh: $*"
@@ -82,7 +94,7 @@ wanted() {
         echo "$option"
     done
     cksum <scripts/curl_config.in
-    echo "$REFUSAL_CHANGED"
+    echo "$CHANGES"
     # a newer row must lead to a newer library
     grep -E '^(curl|libpsl) ' packaging/sources.txt
     for tarball in "${CURL_TARBALL:-}" "${LIBPSL_TARBALL:-}"; do
@@ -186,16 +198,28 @@ compile_libpsl() {
     ${AR:-ar} rc "$work/psl/lib/libpsl.a" "$work/psl"/*.o
 }
 
-# Changes one line of libcurl. Sets $changed to the compiler flag that tells curlwire so. A later libcurl may lack the line; then
-# the body of a refusal stays empty, and the tests show it.
+# Changes some lines of libcurl. Sets $changed to the compiler flag that tells curlwire so. A later libcurl may lack a line; then
+# nothing is changed, the body of a refusal stays empty, and the tests show it.
 change_libcurl() {
     changed=
-    if [ "$(grep -cF "$REFUSAL" "$work/curl/lib/http.c")" != 1 ]; then
-        say "lib/http.c has changed, so libcurl will drop the body of a refusal. See REFUSAL in this script"
-        return
-    fi
-    sed "s/$REFUSAL/$REFUSAL_CHANGED/" "$work/curl/lib/http.c" >"$work/http.c"
-    mv "$work/http.c" "$work/curl/lib/http.c"
+    while read -r file && read -r before && read -r _; do
+        if [ "$(grep -cF "$before" "$work/curl/$file")" != 1 ]; then
+            say "$file has changed, so libcurl will drop the body of a refusal. See CHANGES in this script"
+            return
+        fi
+    done <<EOF
+$CHANGES
+EOF
+    while read -r file && read -r before && read -r after; do
+        BEFORE=$before AFTER=$after awk '{
+            at = index($0, ENVIRON["BEFORE"])
+            if (at) $0 = substr($0, 1, at - 1) ENVIRON["AFTER"] substr($0, at + length(ENVIRON["BEFORE"]))
+            print
+        }' "$work/curl/$file" >"$work/changed.c"
+        mv "$work/changed.c" "$work/curl/$file"
+    done <<EOF
+$CHANGES
+EOF
     changed=" -DCW_LIBCURL_KEEPS_BODY"
 }
 

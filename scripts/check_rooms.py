@@ -24,7 +24,7 @@ CURL_FILES = re.compile(r"core/src/transport/\w+\.[ch]$")
 PURE_FILES = re.compile(r"core/src/(protocol/\w+|base/(digest|sha1|sha256|event)|engine/timer)\.[ch]$")
 # arpa/inet.h is allowed for inet_pton, which only reads a text.
 # FreeBSD has its AF_INET in sys/socket.h, which only these files may include.
-WITH_ADDRESS_FAMILIES = ("core/src/protocol/proxy_uri.c",)
+WITH_ADDRESS_FAMILIES = ("core/src/protocol/address.c",)
 NOT_FOR_PURE = re.compile(
     r"<(curl/|sys/socket|sys/epoll|sys/event|poll|pthread|unistd|netinet/|arpa/(?!inet\.h))"
 )

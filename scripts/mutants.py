@@ -85,7 +85,7 @@ TESTS = {
     "certificate": "certificate",
     "ignorable": "ignorable",
     "random": "random frame",
-    "handshake": "handshake_options handshake_verdict handshake_tls handshake handshake_vectors question "
+    "handshake": "handshake_options handshake_verdict handshake_tls proxy_options refusal handshake handshake_vectors question "
     "lookup descriptors",
     "showing": "showing question",
     "verdict": "handshake_verdict handshake_tls handshake handshake_vectors descriptors",
@@ -117,12 +117,17 @@ SANITIZED = (
         "handshake_options",
         "handshake_tls",
         "handshake_verdict",
+        "proxy_options",
+        "refusal",
         "showing",
     ),
 )
 # The functions of libcurl that WRAPS replace, as in the Makefile.
 WRAPPED = ("curl_easy_setopt", "curl_easy_getinfo", "curl_version_info", "curl_slist_append")
-WRAPS = ("test_handshake_options", "test_handshake_tls", "test_handshake_verdict", "test_showing")
+WRAPS = (
+    *("test_handshake_options", "test_handshake_tls", "test_handshake_verdict", "test_proxy_options"),
+    *("test_reach", "test_refusal", "test_showing", "test_tls_options"),
+)
 # These tests replace files of the core, so they can be linked only with the files that they are for.
 REPLACING = ("test_listing", *WRAPS)
 # These tests do not use the files above, or they wrap libcurl's functions in a static library.

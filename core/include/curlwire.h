@@ -284,8 +284,8 @@ typedef enum cw_http_auth {
     CW_HTTP_AUTH_BASIC = 0,     /* user name and password, with the first request */
     CW_HTTP_AUTH_DIGEST = 1,    /* a digest of them, in answer to a challenge */
     CW_HTTP_AUTH_NEGOTIATE = 2, /* Kerberos, with a ticket of this machine's user */
-    CW_HTTP_AUTH_ANY = 3, /* what the challenge offers: Digest before Basic; Negotiate without a user name */
-    CW_HTTP_AUTH_NTLM = 4 /* refused: it cannot work */
+    CW_HTTP_AUTH_ANY = 3,       /* Digest, else Basic (but not over ws to another machine), else Negotiate */
+    CW_HTTP_AUTH_NTLM = 4       /* refused: it cannot work */
 } cw_http_auth;
 
 /* A version of TLS: the numbers of tls_min_version and tls_max_version. */
@@ -531,7 +531,13 @@ typedef enum cw_option_type {
     X(CW_OPT_COOKIE_FILE, "cookie_file", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "File of cookies to send, in Netscape's form; it is only read") \
     X(CW_OPT_COOKIE_JAR, "cookie_jar", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake")
+      "A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake") \
+    X(CW_OPT_PROXY_CLIENT_CERTIFICATE, "proxy_client_certificate", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "PEM file of the certificate that an https:// proxy may ask for, and its chain") \
+    X(CW_OPT_PROXY_CLIENT_KEY, "proxy_client_key", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate") \
+    X(CW_OPT_PROXY_CLIENT_KEY_PASSWORD, "proxy_client_key_password", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, \
+      "Password of that key")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -757,9 +763,9 @@ CW_API cw_status cw_socket_get_timings(cw_socket *s, cw_timings *out);
 CW_API cw_status cw_socket_get_certificate(cw_socket *s, size_t number, void *buffer, size_t size_bytes,
                                            size_t *len_bytes);
 
-/* Copies the start of the body with which the server refused the last connect, at most CW_REFUSAL_BODY_AT_MOST bytes. The
- * transfer coding (chunked) is decoded; a content coding is not. The connect waits for the body for one second at most, and
- * never longer than its timeout. The text is the server's, and may repeat secrets of the request.
+/* Copies the start of the body with which the server or a proxy refused the last connect, at most CW_REFUSAL_BODY_AT_MOST
+ * bytes. The transfer coding (chunked) is decoded; a content coding is not. The connect waits for the body for one second at
+ * most, and never longer than its timeout. The text is the server's or the proxy's, and may repeat secrets of the request.
  *   buffer, size_bytes, len_bytes   as for cw_socket_get_certificate. 0 = no connect was refused, the refusal has no body,
  *                                   or libcurl drops it: see the feature refusal-body of CW_BUILD_FEATURES
  * Returns  CW_OK

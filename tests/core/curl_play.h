@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs handshake.c and request.c without libcurl, for test_handshake_options.c, test_handshake_tls.c, test_handshake_verdict.c,
- * test_showing.c and test_tls_options.c. The linker's --wrap replaces curl_easy_setopt, curl_easy_getinfo, curl_version_info and
+ * test_proxy_options.c, test_reach.c, test_refusal.c, test_showing.c and test_tls_options.c. The linker's --wrap replaces curl_easy_setopt, curl_easy_getinfo, curl_version_info and
  * curl_slist_append by functions here, so that nothing connects.
  * race.c is replaced too, and ends as the test says. authorities.c finds ca_file and ca_path, or else the system's. */
 #ifndef CURL_PLAY_H
@@ -73,6 +73,10 @@ static inline bool is_text(CURLoption option)
     case CURLOPT_INTERFACE:
     case CURLOPT_DOH_URL:
     case CURLOPT_UNIX_SOCKET_PATH:
+    case CURLOPT_PROXY_SSLCERT:
+    case CURLOPT_PROXY_SSLCERTTYPE:
+    case CURLOPT_PROXY_SSLKEY:
+    case CURLOPT_PROXY_KEYPASSWD:
         return true;
     default:
         return false;
@@ -309,19 +313,23 @@ static inline cw__reach reach_with(cw__reach r)
 
 static inline void wish_nothing(void)
 {
-    wishes = (cw__handshake_settings){
-        .protocols = "",
-        .ca_file = "",
-        .ca_path = "",
-        .crl_file = "",
-        .client = {.file = "", .key = "", .password = ""},
-        .request = {.headers = "", .user_agent = "", .origin = ""},
-        .login = {.bearer = ""},
-        .reach = REACH(.happy_ms = 200),
-        .verify = true,
-        .proxy = {.uri = "", .pre_uri = "", .headers = "", .ca_file = "", .verify = true},
-        .no_delay = true,
-        .timeout_ms = 5000};
+    wishes = (cw__handshake_settings){.protocols = "",
+                                      .ca_file = "",
+                                      .ca_path = "",
+                                      .crl_file = "",
+                                      .client = {.file = "", .key = "", .password = ""},
+                                      .request = {.headers = "", .user_agent = "", .origin = ""},
+                                      .login = {.bearer = ""},
+                                      .reach = REACH(.happy_ms = 200),
+                                      .verify = true,
+                                      .proxy = {.uri = "",
+                                                .pre_uri = "",
+                                                .headers = "",
+                                                .client = {.file = "", .key = "", .password = ""},
+                                                .ca_file = "",
+                                                .verify = true},
+                                      .no_delay = true,
+                                      .timeout_ms = 5000};
     memset(&info, 0, sizeof info);
     error = (cw__error){0};
 }
@@ -372,7 +380,7 @@ static inline void expect_verdict(cw__handshake *h, CURLcode code, cw_status sta
     CHECK_INT(error.status, status);
     CHECK_INT(error.web_status, web_status);
     /* a refusal is one, however the transfer of its body ends */
-    CHECK_INT(error.curl_code, strstr(text, "HTTP status") ? CURLE_HTTP_RETURNED_ERROR : code);
+    CHECK_INT(error.curl_code, strstr(error.message, "with HTTP status") ? CURLE_HTTP_RETURNED_ERROR : code);
 }
 
 #endif

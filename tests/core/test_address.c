@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of address.c: how public an IP address is. */
+/* Tests of address.c: the texts of IP addresses, and how public they are. */
 #include "harness.h"
-
-#include <arpa/inet.h>
 
 static cw__address_space space_of(const char *text)
 {
     uint8_t bytes[16];
+    size_t len_bytes = cw__address_read(text, strlen(text), bytes);
 
-    if (inet_pton(AF_INET, text, bytes) == 1)
-        return cw__address_space_of(bytes, 4);
-    CHECK_INT(inet_pton(AF_INET6, text, bytes), 1);
-    return cw__address_space_of(bytes, 16);
+    CHECK_INT(len_bytes, strchr(text, ':') ? 16 : 4);
+    return cw__address_space_of(bytes, len_bytes);
 }
 
 /* The first and the last address of each block of IANA's registries, and the neighbours outside. */
@@ -52,6 +49,43 @@ static void test_blocks(void)
     CHECK(CW__SPACE_LOCAL < CW__SPACE_PRIVATE && CW__SPACE_PRIVATE < CW__SPACE_PUBLIC);
 }
 
-static const harness_test tests[] = {{"each block of special addresses, and its neighbours", test_blocks}};
+static void test_read(void)
+{
+    static const char *const bad[] = {"",
+                                      "1",
+                                      "1.2.3",
+                                      "1.2.3.4.5",
+                                      "1.2.3.256",
+                                      "01.2.3.4x",
+                                      "0x7f.0.0.1",
+                                      " 1.2.3.4",
+                                      "1.2.3.4 ",
+                                      "localhost",
+                                      ":",
+                                      "1::2::3",
+                                      "[::1]",
+                                      "::1%lo",
+                                      "::1/64",
+                                      "1111:2222:3333:4444:5555:6666:7777:8888:9",
+                                      "2001:db8:0000:0000:0000:0000:0000:"
+                                      "0000000000000000000001"};
+    static const uint8_t v6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 0x1f};
+    uint8_t bytes[16];
+
+    CHECK_INT(cw__address_read("192.0.2.255", 11, bytes), 4);
+    CHECK(memcmp(bytes, (const uint8_t[]){192, 0, 2, 255}, 4) == 0);
+    CHECK_INT(cw__address_read("192.0.2.255", 10, bytes), 4); /* only so much of the text */
+    CHECK_INT(bytes[3], 25);
+    CHECK_INT(cw__address_read("2001:DB8::1f", 12, bytes), 16);
+    CHECK(memcmp(bytes, v6, 16) == 0);
+    CHECK_INT(cw__address_read("1111:2222:3333:4444:5555:6666:123.123.123.123", 45, bytes), 16);
+    CHECK_INT(bytes[15], 123);
+    CHECK_INT(cw__address_read("::1\0x", 5, bytes), 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK_INT(cw__address_read(bad[i], strlen(bad[i]), bytes), 0);
+}
+
+static const harness_test tests[] = {{"each block of special addresses, and its neighbours", test_blocks},
+                                     {"the texts of addresses", test_read}};
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -38,6 +38,8 @@ static void expect_refusal(cw_option o, const char *path)
         set_of_folder(s, CW_OPT_CA_FILE, "ca.pem");
     if (o == CW_OPT_CLIENT_KEY)
         set_of_folder(s, CW_OPT_CLIENT_CERTIFICATE, "purpose.pem");
+    if (o == CW_OPT_PROXY_CLIENT_KEY)
+        set_of_folder(s, CW_OPT_PROXY_CLIENT_CERTIFICATE, "purpose.pem");
     set(s, o, path);
     CHECK_STATUS(peer_try_connect(s, peer_script_tls("echo/end"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     (void)snprintf(wanted, sizeof wanted, "%s '%s' cannot be used", cw_option_key(o), path);
@@ -86,7 +88,7 @@ static void test_files(void)
     for (int o = 0; o < CW_OPTION_COUNT; o++) {
         if (!is_path((cw_option)o))
             continue;
-        if (o == CW_OPT_PROXY_CA_FILE)
+        if (strncmp(cw_option_key((cw_option)o), "proxy_", 6) == 0)
             use_proxy();
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)
             expect_refusal((cw_option)o, path_of(names[i]));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of handshake.c alone: the options that it sets, and its answer when libcurl asks for a socket.
- * test_handshake_verdict.c tests the verdict on the result. test_handshake.c, test_addresses.c,
+ * test_proxy_options.c tests those for proxies, and test_handshake_verdict.c the verdict on the result. test_handshake.c, test_addresses.c,
  * tests/python/test_proxy.py and tests/faults test connections. */
 #include "curl_play.h"
 
@@ -165,178 +165,6 @@ static void test_client_certificate(void)
         cw__handshake_destroy(made("ws://server.test/", NULL)); /* without TLS nothing is looked at */
         CHECK(!find(CURLOPT_SSLCERT) && !find(CURLOPT_KEYPASSWD));
     }
-}
-
-static void test_proxies(void)
-{
-    cw__handshake *h;
-    CURL *easy;
-
-    wish_nothing();
-    wishes.ca_file = "/x/ca.pem";
-    h = made("ws://server.test/", "http://joe:p%40ss@proxy.test:3128");
-    CHECK_STR(text_of(CURLOPT_PROXY), "http://proxy.test:3128");
-    CHECK_STR(text_of(CURLOPT_NOPROXY), "");
-    CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "joe");
-    CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "p@ss");
-    CHECK(!find(CURLOPT_PROXY_SSL_VERIFYPEER) && !find(CURLOPT_PROXY_CAINFO));
-    CHECK_INT(number_of(CURLOPT_VERBOSE), 1);
-    CHECK(cw__handshake_is_at_proxy(h));
-    CHECK_STR(cw__handshake_tls_party(h), "the server");
-    cw__handshake_destroy(h);
-
-    wishes.proxy.user = "jim";
-    wishes.proxy.password = "";
-    cw__handshake_destroy(made("ws://server.test/", NULL)); /* there is no proxy to send it to */
-    CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD) && !find(CURLOPT_USERNAME));
-    h = made("ws://server.test/", "http://joe:p%40ss@proxy.test:3128");
-    CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "jim"); /* the control, not the variable */
-    CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "");
-    CHECK(!find(CURLOPT_USERNAME));
-    cw__handshake_destroy(h);
-    wishes.proxy.user = wishes.proxy.password = NULL;
-
-    wishes.proxy.uri = "socks5h://joe:p%40ss@other.test"; /* the control, not the variable */
-    h = made("ws://server.test/", "http://proxy.test:3128");
-    CHECK_STR(text_of(CURLOPT_PROXY), "socks5h://other.test:1080");
-    CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "joe");
-    CHECK_STR(text_of(CURLOPT_PROXYPASSWORD), "p@ss");
-    cw__handshake_destroy(h);
-    wishes.proxy.uri = CW__PROXY_DIRECT;
-    h = made("ws://server.test/", "http://proxy.test:3128");
-    CHECK_STR(text_of(CURLOPT_PROXY), "");
-    CHECK_STR(text_of(CURLOPT_NOPROXY), "*");
-    cw__handshake_destroy(h);
-    wishes.proxy.uri = "";
-
-    wishes.proxy.headers = "A: 1\nB;\n";
-    wishes.proxy.pre_uri = "socks5h://jo-e:p%40%20%c3%bc@pre.test";
-    h = made("ws://server.test/", "http://proxy.test:3128");
-    CHECK_STR(text_of(CURLOPT_PRE_PROXY), "socks5h://jo%2De:p%40%20%C3%BC@pre.test:1080");
-    CHECK_STR(text_of(CURLOPT_PROXY), "http://proxy.test:3128");
-    CHECK_INT(number_of(CURLOPT_HEADEROPT), CURLHEADER_SEPARATE);
-    CHECK_STR(((struct curl_slist *)find(CURLOPT_PROXYHEADER)->is.pointer)->data, "A: 1");
-    CHECK_STR(((struct curl_slist *)find(CURLOPT_PROXYHEADER)->is.pointer)->next->data, "B;");
-    CHECK_STR(cw__handshake_next_proxy(h)->source, "pre_proxy");
-    log_text(h, CURLINFO_HEADER_OUT, "CONNECT");
-    CHECK_STR(cw__handshake_next_proxy(h)->source, "all_proxy");
-    CHECK(cw__handshake_is_at_proxy(h));
-    cw__handshake_restart(h, NULL);
-    CHECK_STR(cw__handshake_next_proxy(h)->source, "pre_proxy");
-    easy = cw__handshake_release_easy(h);
-    CHECK(easy != NULL);
-    CHECK(find(CURLOPT_PROXYHEADER)->is.pointer == NULL);
-    cw__handshake_destroy(h);
-    curl_easy_cleanup(easy);
-    wishes.proxy.pre_uri = "socks5://pre.test";
-    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
-    CHECK_STR(text_of(CURLOPT_PRE_PROXY), "socks5://pre.test:1080");
-    CHECK(create("ws://server.test/", "socks5://proxy.test") == NULL);
-    CHECK(create("ws://server.test/", NULL) == NULL);
-    CHECK(strstr(cw_error_message(), "pre_proxy is set, and no http:// or https:// proxy stands behind it"));
-    wishes.proxy.headers = wishes.proxy.pre_uri = "";
-
-    h = made("ws://server.test/", "https://proxy.test:3128");
-    CHECK(!find(CURLOPT_PRE_PROXY) && !find(CURLOPT_PROXYHEADER));
-    CHECK_INT(number_of(CURLOPT_HEADEROPT), CURLHEADER_SEPARATE);
-    CHECK(!find(CURLOPT_PROXYUSERNAME) && !find(CURLOPT_PROXYPASSWORD));
-    CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 1);
-    CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 2);
-    CHECK_INT(number_of(CURLOPT_PROXY_SSLVERSION), CURL_SSLVERSION_TLSv1_2);
-    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/x/ca.pem"); /* ca_file, unless proxy_ca_file is set */
-    CHECK_STR(text_of(CURLOPT_PROXY_CAPATH), "(none)");
-    CHECK_STR(cw__handshake_tls_party(h), "the proxy");
-    cw__handshake_destroy(h);
-
-    wishes.proxy.verify = false;
-    wishes.proxy.ca_file = "/x/proxy.pem";
-    h = made("wss://server.test/", "https://proxy.test:3128");
-    CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 0);
-    CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 0);
-    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/x/proxy.pem");
-    CHECK_STR(cw__handshake_tls_party(h), "the server or the proxy");
-    cw__handshake_destroy(h);
-
-    wish_nothing();
-    h = made("ws://server.test/", "https://proxy.test:3128");
-    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/sys/ca.pem");
-    cw__handshake_destroy(h);
-    wishes.ca_path = "/x/folder";
-    h = made("wss://server.test/", "https://proxy.test:3128");
-    CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/in/it.0");
-    CHECK_STR(text_of(CURLOPT_PROXY_CAPATH), "/x/folder");
-    cw__handshake_destroy(h);
-    has_no_authorities = true;
-    CHECK(create("ws://server.test/", "https://proxy.test:3128") == NULL);
-    wishes.proxy.ca_file = "/x/proxy.pem"; /* needs no others */
-    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
-    wishes.proxy.ca_file = "";
-    wishes.proxy.verify = false;
-    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
-    has_no_authorities = false;
-    wish_nothing();
-
-    version.features = 0;
-    CHECK(create("ws://server.test/", "https://proxy.test:3128") == NULL);
-    CHECK(strstr(cw_error_message(), "proxy.test:3128") && strstr(cw_error_message(), "9.9.9"));
-    CHECK_INT(setting_count, 0);
-    h = made("ws://server.test/", "http://proxy.test:3128");
-    cw__handshake_destroy(h);
-    CHECK(create("ws://server.test/", "foo://proxy.test:3128") == NULL); /* an error of proxy.c is returned */
-    CHECK(!strstr(cw_error_message(), "9.9.9"));
-    CHECK(create("ws://server.test:80/", "https://proxy.test:99999") == NULL);
-    CHECK(!strstr(cw_error_message(), "9.9.9"));
-}
-
-static void test_logins(void)
-{
-    static const struct {
-        unsigned logins;
-        int features;
-        const char *words; /* of the error; NULL = none */
-    } rows[] = {{CW__LOGIN_NEGOTIATE, 0, "was built without GSSAPI, which negotiate needs; add digest"},
-                {CW__LOGIN_NTLM, CURL_VERSION_SPNEGO, "was built without NTLM;"},
-                {CW__LOGIN_NTLM | CW__LOGIN_NEGOTIATE, 0, "was built without GSSAPI and NTLM;"},
-                {CW__LOGIN_NTLM, CURL_VERSION_NTLM, NULL},
-                {CW__LOGIN_NTLM | CW__LOGIN_NEGOTIATE, CURL_VERSION_SPNEGO, NULL},
-                {CW__LOGIN_NTLM | CW__LOGIN_DIGEST, 0, NULL}};
-    cw__handshake *h;
-
-    wish_nothing();
-    cw__handshake_destroy(made("ws://server.test/", "http://u:p@proxy.test:3128"));
-    CHECK(!find(CURLOPT_PROXYAUTH));
-    wishes.proxy.logins = CW__LOGIN_BASIC | CW__LOGIN_DIGEST;
-    h = made("ws://server.test/", "http://u:p@proxy.test:3128");
-    CHECK_INT(number_of(CURLOPT_PROXYAUTH), CURLAUTH_BASIC | CURLAUTH_DIGEST);
-    for (int i = 0; i < 2; i++) { /* a limit that a restart resets */
-        for (int n = 0; n < 4; n++)
-            CHECK(cw__proxy_may_answer(h));
-        CHECK(!cw__proxy_may_answer(h));
-        cw__handshake_restart(h, NULL);
-    }
-    cw__handshake_destroy(h);
-    wishes.proxy.logins = CW__LOGIN_BASIC;
-    h = made("ws://server.test/", "http://u:p@proxy.test:3128");
-    CHECK_INT(number_of(CURLOPT_PROXYAUTH), CURLAUTH_BASIC);
-    CHECK(!cw__proxy_may_answer(h)); /* it is sent at once */
-    cw__handshake_destroy(h);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        wishes.proxy.logins = rows[i].logins;
-        version.features = rows[i].features;
-        h = create("ws://server.test/", "http://proxy.test:3128");
-        CHECK((h == NULL) == (rows[i].words != NULL));
-        if (rows[i].words)
-            CHECK(strstr(cw_error_message(), rows[i].words) && strstr(cw_error_message(), "9.9.9"));
-        else if (rows[i].logins & CW__LOGIN_NEGOTIATE)
-            CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "");
-        else
-            CHECK(!find(CURLOPT_PROXYUSERNAME) && !cw__proxy_may_answer(h)); /* there is no user */
-        cw__handshake_destroy(h);
-        cw__handshake_destroy(made("ws://server.test/", "socks5://proxy.test")); /* it has no such login */
-        CHECK(!find(CURLOPT_PROXYAUTH));
-        cw__handshake_destroy(made("ws://server.test/", NULL));
-    }
-    version.features = CURL_VERSION_HTTPS_PROXY;
 }
 
 static void test_headers(void)
@@ -554,7 +382,8 @@ static void test_sockets(void)
 static void test_release(void)
 {
     static const CURLoption cleared[] = {CURLOPT_HTTPHEADER, CURLOPT_ERRORBUFFER, CURLOPT_HEADERFUNCTION,
-                                         CURLOPT_HEADERDATA, CURLOPT_SOCKOPTDATA, CURLOPT_OPENSOCKETFUNCTION};
+                                         CURLOPT_HEADERDATA, CURLOPT_SOCKOPTDATA, CURLOPT_OPENSOCKETFUNCTION,
+                                         CURLOPT_WRITEDATA,  CURLOPT_XFERINFODATA};
     cw__handshake *h;
     CURL *easy;
 
@@ -576,8 +405,6 @@ static const harness_test tests[] = {
     {"the options of a plain connection", test_plain},
     {"the options of TLS", test_tls},
     {"the options of a client certificate", test_client_certificate},
-    {"the options of proxies", test_proxies},
-    {"the logins of proxies", test_logins},
     {"RFC 6455 4.1: the request's headers", test_headers},
     {"the controls for headers, and the order of headers", test_header_controls},
     {"an option that libcurl refuses is an error", test_refused_options},

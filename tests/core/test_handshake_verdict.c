@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of handshake.c and verdict.c alone: how they handle the reply and the log that libcurl passes, and the verdict
- * on each result. test_handshake_tls.c tests what they say of TLS, and test_handshake_options.c the options that they set. */
+ * on each result. test_refusal.c tests the bodies, test_handshake_tls.c what they say of TLS, and test_handshake_options.c the options that they set. */
 #include "curl_play.h"
 
 #include <sys/ioctl.h>
@@ -305,7 +305,9 @@ static void test_tunnel(void)
         info.response_code = 0;
         CHECK(line(h, "HTTP/1.1 407 or another\r\n") && line(h, "X: y\r\n")); /* libcurl's number counts */
         CHECK(cw__handshake_is_at_proxy(h));
-        CHECK_INT(line(h, i % 2 ? "\r\n" : "\n"), is_open);
+        /* otherwise libcurl goes on for the body only */
+        CHECK_INT(line(h, i % 2 ? "\r\n" : "\n"), is_open || cw__refusal_is_begun(h));
+        CHECK_INT(cw__refusal_is_begun(h), codes[i] >= 300 && cw__refusal_can_keep());
         CHECK_INT(cw__handshake_is_at_proxy(h), !is_open);
         if (is_open) {
             CHECK_STR(cw__handshake_reply(h), "");
@@ -440,102 +442,6 @@ static void test_is_all(void)
     cw__handshake_destroy(h);
 }
 
-/* ---- The body of a refusal ---- */
-
-/* Passes a part of the body, as libcurl does. Returns how much of it was taken. */
-static size_t write_body(cw__handshake *h, const char *part, size_t len_bytes)
-{
-    curl_write_callback on_body;
-
-    CHECK(find(CURLOPT_WRITEFUNCTION) && find(CURLOPT_WRITEDATA)->is.pointer == h);
-    memcpy(&on_body, &find(CURLOPT_WRITEFUNCTION)->is, sizeof on_body);
-    return on_body((char *)(uintptr_t)part, 1, len_bytes, h);
-}
-
-static cw__handshake *refused_with(const char *status_line, int http_status)
-{
-    cw__handshake *h;
-
-    wish_nothing();
-    h = made("ws://server.test/", NULL);
-    info.response_code = http_status;
-    CHECK(line(h, status_line));
-    CHECK(!cw__refusal_is_begun(h));
-    return h;
-}
-
-static void test_body(void)
-{
-    static char large[CW_REFUSAL_BODY_AT_MOST];
-    int64_t before_ms = cw__now_ms();
-    cw__handshake *h = refused_with("HTTP/1.1 403 No\r\n", 403);
-    size_t len = 9;
-    uint8_t *body;
-
-    CHECK_INT(cw__handshake_end_ms(h, INT64_MAX), INT64_MAX);
-    CHECK(line(h, "Retry-After: 3\r\n") && line(h, "\r\n"));
-    CHECK(cw__refusal_is_begun(h));
-    CHECK(cw__handshake_end_ms(h, INT64_MAX) >= before_ms + 1000);
-    CHECK(cw__handshake_end_ms(h, INT64_MAX) <= cw__now_ms() + 1000);
-    CHECK_INT(cw__handshake_end_ms(h, before_ms + 10), before_ms + 10);
-    CHECK_INT(write_body(h, "", 0), 0);
-    CHECK_INT(write_body(h, "a\0b", 3), 3);
-    CHECK_INT(write_body(h, "cd", 2), 2);
-    CHECK(line(h, "X-Sum: 1\r\n") && line(h, "HTTP/1.1 101 x\r\n") && line(h, "\r\n")); /* trailers */
-    CHECK_STR(cw__handshake_reply(h), "Retry-After: 3\r\n");
-    expect_verdict(h, CURLE_PARTIAL_FILE, CW_CONNECT_FAILED, CW_WEB_Forbidden, "HTTP status 403");
-    CHECK_INT(error.retry_after_s, 3 + 1);
-    expect_verdict(h, CURLE_RECV_ERROR, CW_CONNECT_FAILED, CW_WEB_Forbidden, "HTTP status 403");
-    body = cw__handshake_release_body(h, &len);
-    CHECK_INT(len, 5);
-    CHECK(memcmp(body, "a\0bcd", 5) == 0);
-    cw__free(body);
-    CHECK(!cw__handshake_release_body(h, &len) && len == 0);
-    cw__handshake_destroy(h);
-
-    h = refused_with("HTTP/1.1 403 No\r\n", 403);
-    CHECK(line(h, "\r\n"));
-    CHECK_INT(write_body(h, large, sizeof large - 1), sizeof large - 1);
-    CHECK_INT(write_body(h, "ab", 2), 1); /* libcurl ends the transfer then */
-    CHECK_INT(write_body(h, "ab", 2), 0);
-    expect_verdict(h, CURLE_WRITE_ERROR, CW_CONNECT_FAILED, CW_WEB_Forbidden, "HTTP status 403");
-    cw__handshake_restart(h, NULL); /* another transfer */
-    CHECK(!cw__refusal_is_begun(h));
-    CHECK(!cw__handshake_release_body(h, &len) && len == 0);
-    cw__handshake_destroy(h);
-
-    h = refused_with("HTTP/2 101\r\n", 200); /* libcurl takes it for a 200, whose body may never end */
-    CHECK(!line(h, "\r\n"));
-    expect_verdict(h, CURLE_WRITE_ERROR, CW_CONNECT_FAILED, CW_WEB_ErrorHttpInvalidServerResponse,
-                   "invalid: the reply is not HTTP/1.1");
-    cw__handshake_destroy(h);
-
-    CHECK_INT(cw__refusal_write(large, 1, 7, NULL), 7); /* after the end of the handshake */
-}
-
-/* Without memory the body ends, and the error stays the refusal. */
-static bool keep_body(void *arg)
-{
-    cw__handshake *h = arg;
-
-    if (write_body(h, "b", 1) == 1)
-        return true;
-    expect_verdict(h, CURLE_WRITE_ERROR, CW_CONNECT_FAILED, CW_WEB_Forbidden, "HTTP status 403");
-    return false;
-}
-
-static void test_body_without_memory(void)
-{
-    cw__handshake *h = refused_with("HTTP/1.1 403 No\r\n", 403);
-
-    CHECK(line(h, "\r\n"));
-    cw__alloc_fail_at(0);
-    CHECK(!keep_body(h));
-    cw__alloc_fail_at(-1);
-    CHECK(keep_body(h));
-    cw__handshake_destroy(h);
-}
-
 static const harness_test tests[] = {
     {"RFC 6455 4.1: a right reply", test_good},
     {"a right reply without memory", test_reply_without_memory},
@@ -550,8 +456,6 @@ static const harness_test tests[] = {
     {"a proxy's reply that is invalid", test_proxy_reply_is_invalid},
     {"a proxy of SOCKS", test_socks},
     {"the name that cannot be resolved", test_names},
-    {"the body of a refusal", test_body},
-    {"the body of a refusal without memory", test_body_without_memory},
     {"whether the reply is all that was read", test_is_all},
 };
 

@@ -69,8 +69,36 @@ static void test_refused(void)
     peer_finish(s);
 }
 
+/* With `any`, Basic goes to another machine over wss only. */
+static void test_any(void)
+{
+    static const char target[] = "192.0.2.1::127.0.0.1:";
+    const char *port = strrchr(peer_env("CW_LOGIN_NGINX_WS"), ':') + 1;
+    const char *const hosts[] = {"127.0.0.1", "localhost", "192.0.2.1"};
+
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+        const char *password = peer_env("CW_LOGIN_PASSWORD");
+        CHECK_STATUS(cw_socket_set_number(s, CW_OPT_HTTP_AUTH, CW_HTTP_AUTH_ANY), CW_OK);
+        CHECK_STATUS(
+            cw_socket_set_credential(s, CW_OPT_SERVER_CREDENTIAL, "user", 4, password, strlen(password)),
+            CW_OK);
+        CHECK_STATUS(cw_socket_set_text(s, CW_OPT_CONNECT_TO, target, strlen(target)), CW_OK);
+        (void)snprintf(uri, sizeof uri, "ws://%s:%s/basic/", hosts[i], port);
+        if (i < 2) {
+            peer_connect(s, uri);
+        } else {
+            CHECK_STATUS(peer_try_connect(s, uri, CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
+            CHECK_HAS(cw_error_message(), "http_auth \"any\" sends no password over ws");
+            CHECK_INT(cw_error_http_status(), 401);
+        }
+        peer_finish(s);
+    }
+}
+
 static const harness_test tests[] = {{"no memory for a digest, and a file of passwords", test_digest},
                                      {"no memory for a token", test_bearer},
-                                     {"NTLM", test_refused}};
+                                     {"NTLM", test_refused},
+                                     {"any login over ws", test_any}};
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

@@ -87,11 +87,12 @@ test("bad_values", function()
     end
 end)
 
--- Lua cannot set the variable that names a proxy, so proxy_ca_file has its rows in Python and C. trace_file is written:
--- see test_tracing.lua.
+-- trace_file is written: see test_tracing.lua.
 local files = {
     ca_file = {}, ca_path = {}, crl_file = {ca_file = "ca.pem"}, client_certificate = {ca_file = "ca.pem"},
-    client_key = {ca_file = "ca.pem", client_certificate = "purpose.pem"}, proxy_ca_file = false,
+    client_key = {ca_file = "ca.pem", client_certificate = "purpose.pem"}, proxy_ca_file = {},
+    proxy_client_certificate = {proxy_ca_file = "ca.pem"},
+    proxy_client_key = {proxy_ca_file = "ca.pem", proxy_client_certificate = "purpose.pem"},
     user_agent = false, origin = false, -- no files
     pinned_public_key = {ca_file = "ca.pem"}, tls_ciphers = false, tls13_ciphers = false, tls_groups = false,
     tls_server_name = false,
@@ -111,6 +112,7 @@ test("bad_files", function()
             local ws = support.message_socket()
             for key, name in pairs(others) do ws.control[key] = support.tls_file(name) end
             ws.control[row.key] = path
+            if row.key:find("^proxy_") then ws.control.proxy = support.proxy("tls", "https") end
             local err = failed(ws:connect(support.tls("good")))
             assert(err.message:find(("%s '%s' cannot be used"):format(row.key, path), 1, true), err.message)
             equal(err.status_name, "UnexpectedClientError")

@@ -47,6 +47,7 @@ local controls = {
     "connect_to", "happy_eyeballs_timeout", "tcp_keepalive", "tcp_keepidle", "tcp_keepintvl", "tcp_keepcnt",
     "tcp_user_timeout", "dscp", "doh_url", "curl_options", "trace_file", "trace_payload",
     "trace_secret_headers", "cookie_file", "cookie_jar",
+    "proxy_client_certificate", "proxy_client_key", "proxy_client_key_password",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {

@@ -45,6 +45,17 @@ test("login_basic", function()
     equal(refused(nginx("/basic/"), {server_credential = {"user", secret}}).http_status, 401)
 end)
 
+test("login_any_over_ws", function()
+    local port = nginx("/basic/"):match(":(%d+)/")
+    local options = {
+        http_auth = "any", server_credential = right(), resolve = {"server.test:" .. port .. ":127.0.0.1"},
+    }
+    local err = refused("ws://server.test:" .. port .. "/basic/", options)
+    assert(err.message:find('http_auth "any" sends no password over ws', 1, true), err.message)
+    options.http_auth = "basic"
+    check("ws://server.test:" .. port .. "/basic/", options)
+end)
+
 test("login_bearer", function()
     local token = support.token("bearer")
     local ws = support.message_socket({xoauth2_bearer = secret})

@@ -50,6 +50,8 @@ test("proxies_refusal", function()
     equal(err.http_status, 403)
     local words = "the proxy " .. proxy("open"):sub(8) .. " (proxy) refused to connect to denied.test"
     assert(err.message:find(words, 1, true), err.message)
+    local keeps_body = table.concat(curlwire.build_info().features, " "):find("refusal-body", 1, true) ~= nil
+    equal(err.body:find("Access Denied", 1, true) ~= nil, keeps_body)
 end)
 
 test("proxies_auth", function()
@@ -87,4 +89,21 @@ test("proxies_headers", function()
     local log = support.log(token)
     assert(log:find("Sec-WebSocket-Key", 1, true), log)
     assert(not log:find("X-Team", 1, true) and not log:find("s3cret", 1, true), log)
+end)
+
+test("proxies_client_certificate", function()
+    local options = {proxy = proxy("mutual", "https"), proxy_ca_file = support.ca_file()}
+    local err = fails(support.echo(), options)
+    equal(err.status_name, "UnexpectedClientError")
+    assert(err.message:find("set proxy_client_certificate to one that it accepts", 1, true), err.message)
+    options.proxy_client_certificate = support.tls_file("purpose.pem")
+    options.proxy_client_key = support.tls_file("client-locked.key")
+    err = fails(support.echo(), options)
+    assert(err.message:find("proxy_client_key_password is missing or wrong", 1, true), err.message)
+    options.proxy_client_key_password = "s3cret"
+    works(support.echo(), options)
+    local both = support.tls_file("client-both.pem")
+    works(support.echo_tls(), {
+        proxy = options.proxy, ca_file = support.ca_file(), proxy_client_certificate = both,
+    })
 end)

@@ -130,6 +130,8 @@ FILES: dict[str, dict[str, str]] = {
     "crl_file": {"ca_file": "ca.pem"},
     "proxy_ca_file": {"ca_file": "ca.pem"},
     "client_certificate": {"ca_file": "ca.pem"},
+    "proxy_client_certificate": {"ca_file": "ca.pem"},
+    "proxy_client_key": {"ca_file": "ca.pem", "proxy_client_certificate": "purpose.pem"},
     "client_key": {"ca_file": "ca.pem", "client_certificate": "purpose.pem"},
     "pinned_public_key": {"ca_file": "ca.pem"},
     "netrc_file": {"ca_file": "ca.pem"},
@@ -178,7 +180,7 @@ def test_every_file_has_rows() -> None:
 )
 @pytest.mark.parametrize("key", FILES)
 def test_bad_files(key: str, bad: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if key == "proxy_ca_file":
+    if key.startswith("proxy_"):
         monkeypatch.setenv("all_proxy", address("good", path="").replace("wss:", "https:"))
     keywords: dict[str, Any] = {name: place / file for name, file in FILES[key].items()} | {key: place / bad}
     ws = MessageWebSocket(**keywords)

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import pytest
 import curlwire
 from curlwire import MessageWebSocket, WebErrorStatus
 from peers import WAIT, round_trip, url
-from proxies import Answer, reply, tunnel
+from proxies import Answer, read_head, reply, tunnel
 from sites import SECRET, Serve, accept, by_path, connected, failed, folder, go, headers_of
 from test_proxy import ALL, words_of
 
@@ -204,6 +205,68 @@ def test_any_takes_the_best(serve: Serve, schemes: tuple[str, ...], chosen: str)
     assert server.connections == (2 if chosen else 1)
     if chosen:
         assert authorization(server.heads.get(timeout=WAIT)).startswith(chosen)
+
+
+def test_any_sends_no_password_over_ws(serve: Serve) -> None:
+    """Anybody on the path of a ws connection can ask for Basic. So a name or an address alone is not enough."""
+    for host, control in (
+        ("server.test", {"resolve": ["server.test:{port}:127.0.0.1"]}),  # a name of another machine
+        ("localhost.server.test", {"resolve": ["localhost.server.test:{port}:127.0.0.1"]}),
+        ("notlocalhost", {"resolve": ["notlocalhost:{port}:127.0.0.1"]}),
+        ("192.0.2.1", {"connect_to": ["192.0.2.1::127.0.0.1:"]}),
+        ("[2001:db8::1]", {"connect_to": ["[2001:db8::1]::127.0.0.1:"]}),
+        ("localhost", {"proxy": "http"}),  # the proxy's own machine, which is somewhere else
+        ("127.0.0.1", {"proxy": "http"}),
+    ):
+        server = serve(challenge("Basic realm=x"))
+        proxy = serve(tunnel)
+        settings: dict[str, Any] = {
+            key: f"http://127.0.0.1:{proxy.port}"
+            if key == "proxy"
+            else [item.format(port=server.port) for item in value]
+            for key, value in control.items()
+        }
+        ws = MessageWebSocket(http_auth="any", server_credential=("user", SECRET), **settings)
+        error = failed(ws, f"ws://{host}:{server.port}/", WebErrorStatus.UNAUTHORIZED)
+        assert 'http_auth "any" sends no password over ws; connect to wss, or set http_auth to "basic"' in str(
+            error
+        )
+        assert server.connections == 1
+        assert not authorization(server.heads.get(timeout=WAIT))
+    server = serve(challenge("Basic realm=x", digest()))
+    control = {"resolve": [f"server.test:{server.port}:127.0.0.1"], "server_credential": ("user", SECRET)}
+    connected(MessageWebSocket(http_auth="any", **control), f"ws://server.test:{server.port}/")
+    assert not authorization(server.heads.get(timeout=WAIT))
+    assert authorization(server.heads.get(timeout=WAIT)).startswith("Digest")
+    connected(MessageWebSocket(http_auth="basic", **control), f"ws://server.test:{server.port}/")
+    assert authorization(server.heads.get(timeout=WAIT)).startswith("Basic")
+
+
+def test_any_sends_the_password_in_private(serve: Serve, tmp_path: Path) -> None:
+    server = serve(challenge("Basic realm=x"))
+    control: dict[str, Any] = {"http_auth": "any", "server_credential": ("user", SECRET)}
+    for host in ("localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]"):
+        target = [f"{host}::127.0.0.1:"] if host in ("127.1.2.3", "[::1]") else []
+        connected(MessageWebSocket(connect_to=target, **control), f"ws://{host}:{server.port}/")
+    secure = serve(challenge("Basic realm=x"), "server")
+    ws = MessageWebSocket(resolve=[f"server.test:{secure.port}:127.0.0.1"], verify=False, **control)
+    connected(ws, f"wss://server.test:{secure.port}/")
+    listener = socket.socket(socket.AF_UNIX)
+    path = str(tmp_path / "s")
+    listener.bind(path)
+    listener.listen()
+
+    def answer_twice() -> None:
+        for _ in range(2):
+            connection, _ = listener.accept()
+            with connection:
+                challenge("Basic realm=x", then=accept)(connection, read_head(connection))
+
+    thread = threading.Thread(target=answer_twice)
+    thread.start()
+    connected(MessageWebSocket(unix_socket_path=path, **control), "ws://server.test/")
+    thread.join(WAIT)
+    listener.close()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests of a server that refuses: the body and Retry-After of its reply, and how long the error takes."""
+"""Tests of a server or a proxy that refuses: the body and Retry-After of the reply, how long the error takes."""
 
 import contextlib
 import email.utils
@@ -160,18 +160,125 @@ def test_body_in_pieces(serve: Serve, is_secure: bool) -> None:
 
 
 def test_body_through_a_proxy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reply of the server, behind that of the proxy. A proxy's own body is not kept."""
+    """The reply of the server, behind that of the proxy."""
     server = serve(b"HTTP/1.1 200 Established\r\n\r\n", sized(b"says the server"))
     monkeypatch.setenv("all_proxy", f"http://127.0.0.1:{server.port}")
     with pytest.raises(HandshakeError) as caught:
         curlwire.connect("ws://server.test/", timeout=WAIT)
     # this server sends both replies after the CONNECT, so the second is read as that of the server
     assert caught.value.body == kept(b"says the server")
-    proxy = serve(sized(b"says the proxy", "Retry-After: 7", status="503 Full"))
-    monkeypatch.setenv("all_proxy", f"http://127.0.0.1:{proxy.port}")
+
+
+# ---- the body of a proxy
+
+
+def refused_by_proxy(server: Server, uri: str = "ws://server.test/", **control: Any) -> HandshakeError:
+    """Connects through the server as a proxy, and returns the error."""
+    scheme, host = ("https", "localhost") if server.context else ("http", "127.0.0.1")
+    control.setdefault("timeout", WAIT)
     with pytest.raises(HandshakeError) as caught:
-        curlwire.connect("ws://server.test/", timeout=WAIT)
-    assert (caught.value.http_status, caught.value.body, caught.value.retry_after) == (503, b"", 7.0)
+        curlwire.connect(uri, proxy=f"{scheme}://{host}:{server.port}", proxy_ca_file=ca_file(), **control)
+    assert f"the proxy {host}:{server.port} (proxy) refused to connect " in str(caught.value)
+    assert caught.value.curl_code == 22  # whatever libcurl makes of the body
+    return caught.value
+
+
+OF_PROXIES = {name: row for name, row in REPLIES.items() if row[0][9:12] not in (b"103", b"200", b"204")}
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize(("answer", "body"), OF_PROXIES.values(), ids=list(OF_PROXIES))
+def test_body_of_a_proxy(serve: Serve, answer: bytes, body: bytes, is_secure: bool) -> None:
+    server = serve(answer, context=context() if is_secure else None)
+    error = refused_by_proxy(server)
+    assert error.http_status == int(answer.split()[1])
+    assert error.body == kept(body)
+    assert "x-sum" not in error.headers
+    assert len(server.requests) == 1
+
+
+def test_body_of_a_proxy_in_pieces(serve: Serve) -> None:
+    answer = chunked(b"token ", b"expired")
+    assert refused_by_proxy(serve(*(bytes([byte]) for byte in answer))).body == kept(b"token expired")
+    assert refused_by_proxy(serve(sized(b"says no")), "wss://server.test/").body == kept(b"says no")
+    error = refused_by_proxy(serve(sized(b"wait", "Retry-After: 7", status="503 Full")))
+    assert (error.http_status, error.body, error.retry_after) == (503, kept(b"wait"), 7.0)
+
+
+NO_LOGIN = sized(b"who are you?", "Proxy-Authenticate: Basic realm=x", status="407 No")
+NO_DIGEST = sized(b"who are you?", 'Proxy-Authenticate: Digest realm="x", nonce="y"', status="407 No")
+
+
+@pytest.mark.parametrize(
+    ("answer", "control", "requests"),
+    [
+        (NO_LOGIN, {}, 1),
+        (NO_LOGIN, {"proxy_credential": ("me", "mine")}, 1),
+        (NO_DIGEST, {"proxy_credential": ("me", "mine")}, 1),
+        (NO_DIGEST, {"proxy_auth": ["digest"]}, 1),
+        (NO_LOGIN, {"proxy_credential": ("me", "mine"), "proxy_auth": ["digest"]}, 1),
+        (NO_DIGEST, {"proxy_credential": ("me", "mine"), "proxy_auth": ["digest"]}, 2),
+    ],
+)
+def test_body_of_a_challenge_of_a_proxy(
+    serve: Serve, answer: bytes, control: dict[str, Any], requests: int
+) -> None:
+    """libcurl reads the body, and answers only if proxy_auth lets it. The body is that of the last reply."""
+
+    class Proxy(Server):
+        def answer(self, connection: socket.socket) -> None:
+            self.pieces = [answer]
+            super().answer(connection)
+            self.pieces = [answer.replace(b"who are you?", b"go away, you")]
+            with contextlib.suppress(OSError):
+                super().answer(connection)
+
+    with contextlib.closing((server := Proxy([])).listener):
+        error = refused_by_proxy(server, **control)
+        assert error.http_status == 407
+        assert error.body == kept(b"go away, you" if requests == 2 else b"who are you?")
+        assert len([head for head in server.requests if head.startswith(b"CONNECT")]) == requests
+
+
+def test_body_of_a_proxy_that_stalls(serve: Serve) -> None:
+    """It holds the error back for a second, and never longer than connect_timeout."""
+    server = serve(reply("Content-Length: 100") + b"half", is_held=True)
+    began = time.monotonic()
+    assert refused_by_proxy(server).body == kept(b"half")
+    took = time.monotonic() - began
+    assert not KEEPS_BODY or took >= BODY_S
+    assert took < WAIT / 2
+    server = serve(reply("Content-Length: 100") + b"half", is_held=True)
+    began = time.monotonic()
+    assert refused_by_proxy(server, timeout=0.4).body == kept(b"half")
+    assert time.monotonic() - began < BODY_S
+
+
+ENDLESS = {
+    "refusal": (reply("Transfer-Encoding: chunked"), {}),
+    "no length": (reply(), {}),
+    "challenge": (
+        reply('Proxy-Authenticate: Digest realm="x", nonce="y"', "Transfer-Encoding: chunked", status="407 No"),
+        {"proxy_credential": ("me", "mine"), "proxy_auth": ["digest"]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("head", "control"), ENDLESS.values(), ids=list(ENDLESS))
+def test_body_of_a_proxy_without_end(head: bytes, control: dict[str, Any]) -> None:
+    """libcurl reads it byte by byte, and does not return to the service thread while the proxy sends."""
+
+    class Proxy(Server):
+        def answer(self, connection: socket.socket) -> None:
+            self.pieces = [head]
+            super().answer(connection)
+            while True:
+                connection.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+
+    with contextlib.closing((server := Proxy([])).listener):
+        error = refused_by_proxy(server, **control)
+    assert error.http_status == int(head.split()[1])
+    assert len(error.body) == (AT_MOST if KEEPS_BODY else 0)
 
 
 def test_one_request_with_a_credential(serve: Serve) -> None:

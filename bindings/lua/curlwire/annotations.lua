@@ -39,7 +39,7 @@ local curlwire = {}
 ---@field curl_code integer|nil libcurl's CURLcode
 ---@field http_status integer|nil the HTTP status of the reply that refused the connection; the server or a proxy sent it
 ---@field headers curlwire.Headers|nil the headers of the reply with http_status
----@field body string|nil the start of the body of that reply, at most 64 KiB; no text shows it, because it may repeat secrets. It is empty for a proxy's reply, and without "refusal-body" in build_info().features
+---@field body string|nil the start of the body of that reply, at most 64 KiB; no text shows it, because it may repeat secrets. It is empty without "refusal-body" in build_info().features
 ---@field retry_after number|nil the seconds after which the server or proxy wants the next attempt
 ---@field os_errno integer|nil the errno of the system call that failed
 ---@field code integer|nil if the connection has ended: the peer's close code; 1005 if the peer sent none, 1006 if the connection was lost
@@ -149,6 +149,9 @@ local curlwire = {}
 ---@field trace_secret_headers string[] Names of further headers whose values a trace masks. Default {}
 ---@field cookie_file string|nil File of cookies to send, in Netscape's form; it is only read. Default nil
 ---@field cookie_jar curlwire.CookieJar|string|nil A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake. Default nil
+---@field proxy_client_certificate string|nil PEM file of the certificate that an https:// proxy may ask for, and its chain. Default nil
+---@field proxy_client_key string|nil PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate. Default nil
+---@field proxy_client_key_password string|nil Password of that key. Default nil
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.

@@ -490,6 +490,20 @@ class _Control:
     @cookie_jar.setter
     def cookie_jar(self, value: CookieJar | str | os.PathLike[str] | None) -> None: ...
     @property
+    def proxy_client_certificate(self) -> str | None:
+        """PEM file of the certificate that an https:// proxy may ask for, and its chain. Default None."""
+    @proxy_client_certificate.setter
+    def proxy_client_certificate(self, value: str | os.PathLike[str] | None) -> None: ...
+    @property
+    def proxy_client_key(self) -> str | None:
+        """PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate.
+        Default None.
+        """
+    @proxy_client_key.setter
+    def proxy_client_key(self, value: str | os.PathLike[str] | None) -> None: ...
+    proxy_client_key_password: str | None
+    """Password of that key. A str, read as '(set)'. Default None."""
+    @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float:
         desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.

@@ -13,8 +13,7 @@ class WebSocketError(Exception):
     http_status: the HTTP status, an int, with which the server or a proxy refused; 0 = none.
     headers: the Headers of that reply.
     body: the start of the body of that reply, as bytes, at most 64 KiB. No text of the exception shows it,
-    because it may repeat secrets. It is empty for a proxy's reply, and without "refusal-body" in
-    build_info()["features"].
+    because it may repeat secrets. It is empty without "refusal-body" in build_info()["features"].
     retry_after: the seconds, a float, after which the server or proxy wants the next attempt; None = it named
     none.
     os_errno: the errno of the system call that failed, an int; 0 = none.

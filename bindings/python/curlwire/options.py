@@ -93,6 +93,9 @@ class Options(TypedDict, total=False):
     trace_secret_headers: Sequence[str] | None
     cookie_file: str | os.PathLike[str] | None
     cookie_jar: CookieJar | str | os.PathLike[str] | None
+    proxy_client_certificate: str | os.PathLike[str] | None
+    proxy_client_key: str | os.PathLike[str] | None
+    proxy_client_key_password: str | None
 
 
 class MessageOptions(Options, total=False):

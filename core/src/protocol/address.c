@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Address: tells how public an IP address is (RFC 6890 and IANA's registries of special addresses). handshake.c calls it
- * for each address that a redirect leads to. Pure: bytes in. */
+/* Address: reads an IP address, and tells how public it is (RFC 6890 and IANA's registries of special addresses). guard.c calls
+ * it for each address that a redirect leads to, login.c for a password, reach.c and proxy_uri.c for the values of controls. Pure:
+ * bytes in. */
+#include <arpa/inet.h>
 #include <string.h>
+#include <sys/socket.h> /* AF_INET, which FreeBSD has here only */
 
 #include "protocol.h"
 
@@ -73,6 +76,19 @@ static cw__address_space space_of_6(const uint8_t *address)
     if (address[0] >> 5 != 1)
         return CW__SPACE_PRIVATE;
     return space_of(address, blocks_6, sizeof blocks_6 / sizeof *blocks_6);
+}
+
+size_t cw__address_read(const char *text, size_t len_bytes, uint8_t bytes[16])
+{
+    char copy[INET6_ADDRSTRLEN];
+
+    if (len_bytes == 0 || len_bytes >= sizeof copy || memchr(text, '\0', len_bytes))
+        return 0;
+    memcpy(copy, text, len_bytes);
+    copy[len_bytes] = '\0';
+    if (inet_pton(AF_INET, copy, bytes) == 1)
+        return 4;
+    return inet_pton(AF_INET6, copy, bytes) == 1 ? 16 : 0;
 }
 
 cw__address_space cw__address_space_of(const uint8_t *address, size_t len_bytes)

@@ -215,7 +215,11 @@ void cw__redirect_destroy(cw__redirect *to);
  * remove a header. NULL = no memory. Owns: the caller, until cw__free. */
 char *cw__redirect_headers(const char *lines);
 
-/* ---- From address.c: how public an IP address is -------------------------------------------------------- */
+/* ---- From address.c: IP addresses, and how public they are ----------------------------------------------- */
+
+/* Reads an IPv4 address with four numbers, or an IPv6 address without brackets and zone.
+ * Returns the number of its bytes, 4 or 16; 0 if the text is no such address. */
+size_t cw__address_read(const char *text, size_t len_bytes, uint8_t bytes[16]);
 
 /* In the order of publicity. */
 typedef enum cw__address_space {
@@ -226,6 +230,7 @@ typedef enum cw__address_space {
 
 /* Judges an address of 4 or 16 bytes. */
 cw__address_space cw__address_space_of(const uint8_t *address, size_t len_bytes);
+
 /* ---- From proxy_uri.c: the URI of a proxy, and lists of hosts that need none ---------------------------- */
 
 typedef enum cw__proxy_kind { CW__PROXY_NONE, CW__PROXY_HTTP, CW__PROXY_HTTPS, CW__PROXY_SOCKS } cw__proxy_kind;

@@ -326,6 +326,8 @@ const char *cw__reply_extension_fault(const cw__reply *r, const cw__compression 
 bool cw__reply_redirects(int http_status);
 /* Fills the error for a server that answered with http_status instead of 101. */
 void cw__reply_refused(int http_status, cw__error *error);
+/* Returns whether the reply says that it has no body (Content-Length: 0). */
+bool cw__reply_is_empty(const cw__reply *r);
 /* Returns the seconds of the reply's Retry-After (retry.c), or -1. If the reply has a Date, that is now. So a clock of this
  * machine that is wrong does not matter. */
 int64_t cw__reply_retry_after(const cw__reply *r, int64_t now_s);

@@ -5,11 +5,9 @@
  * the calling thread's error.
  *
  * Reasons: CW_CONNECT_FAILED, CW_INVALID_ARGUMENT. */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h> /* AF_INET */
 
 #include "protocol.h"
 
@@ -69,21 +67,12 @@ static text bare(text host)
     return host;
 }
 
-/* Reads an IP address. Returns the number of its bytes, 4 or 16; 0 if the text is not an address. Ignores a zone. */
+/* Works as cw__address_read. Ignores a zone. */
 static size_t address_of(text t, unsigned char bytes[16])
 {
-    char copy[INET6_ADDRSTRLEN + 1];
     const char *zone = memchr(t.at, '%', t.len_bytes);
 
-    if (zone)
-        t.len_bytes = (size_t)(zone - t.at);
-    if (t.len_bytes >= sizeof copy)
-        return 0;
-    memcpy(copy, t.at, t.len_bytes);
-    copy[t.len_bytes] = '\0';
-    if (inet_pton(AF_INET, copy, bytes) == 1)
-        return 4;
-    return inet_pton(AF_INET6, copy, bytes) == 1 ? 16 : 0;
+    return cw__address_read(t.at, zone ? (size_t)(zone - t.at) : t.len_bytes, bytes);
 }
 
 static bool is_in_network(const unsigned char *address, const unsigned char *network, unsigned bits)

@@ -310,6 +310,14 @@ void cw__reply_refused(int http_status, cw__error *error)
         error->limit = CW_OPT_FOLLOW_LOCATION + 1;
 }
 
+bool cw__reply_is_empty(const cw__reply *r)
+{
+    size_t len;
+    const char *value = value_of(r, "Content-Length", 0, &len);
+
+    return value && len == 1 && *value == '0' && !value_of(r, "Transfer-Encoding", 0, &len);
+}
+
 int64_t cw__reply_retry_after(const cw__reply *r, int64_t now_s)
 {
     size_t len, date_bytes;

@@ -35,5 +35,8 @@ void cw__proxying_fill(const cw_socket *s, cw__proxy_settings *out)
         .password = cw__setting_hidden(s, CW_OPT_PROXY_CREDENTIAL),
         .ca_file = cw__setting_text(s, CW_OPT_PROXY_CA_FILE),
         .verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
+        .client = {.file = cw__setting_text(s, CW_OPT_PROXY_CLIENT_CERTIFICATE),
+                   .key = cw__setting_text(s, CW_OPT_PROXY_CLIENT_KEY),
+                   .password = cw__setting_text(s, CW_OPT_PROXY_CLIENT_KEY_PASSWORD)},
     };
 }

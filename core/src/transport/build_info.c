@@ -51,15 +51,11 @@ static bool shares_trust(const curl_version_info_data *info)
     return cw__libcurl_shares_trust();
 }
 
-/* Only the libcurl inside can do this: scripts/build_libcurl.sh changes a line of it. */
+/* Only the libcurl inside can do this: scripts/build_libcurl.sh changes some lines of it. */
 static bool keeps_body(const curl_version_info_data *info)
 {
     (void)info;
-#ifdef CW_LIBCURL_KEEPS_BODY
-    return true;
-#else
-    return false;
-#endif
+    return cw__refusal_can_keep();
 }
 
 /* Compression needs frames that we receive ourselves. */

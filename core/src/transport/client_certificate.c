@@ -187,21 +187,18 @@ bool cw__client_certificate_is_demanded(const cw__failure *f)
 void cw__client_certificate_demand(const cw__failure *f, const char *who, cw__error *error)
 {
     const int web_status = CW_WEB_UnexpectedClientError;
+    const char *control = f->at_proxy ? "proxy_client_certificate" : "client_certificate";
 
-    if (f->at_proxy)
+    if (!f->sends_certificate)
         cw__error_set(error, CW_CONNECT_FAILED, web_status,
-                      "%s demands a client certificate, and curlwire sends none to a proxy: use a proxy that "
-                      "demands none",
-                      who);
-    else if (!f->sends_certificate)
-        cw__error_set(error, CW_CONNECT_FAILED, web_status,
-                      "%s demands a client certificate: set client_certificate to one that it accepts", who);
+                      "%s demands a client certificate: set %s to one that it accepts", who, control);
     else if (is_refusal(f->text))
         cw__error_set(error, CW_CONNECT_FAILED, web_status,
-                      "%s does not accept the client certificate: set client_certificate to another one", who);
+                      "%s does not accept the client certificate: set %s to another one", who, control);
     else
-        cw__error_set(error, CW_CONNECT_FAILED, web_status,
-                      "%s asked for a client certificate and then ended the connection: it may not accept "
-                      "client_certificate; see its log",
-                      who);
+        cw__error_set(
+            error, CW_CONNECT_FAILED, web_status,
+            "%s asked for a client certificate and then ended the connection: it may not accept %s; see its "
+            "log",
+            who, control);
 }

@@ -2,7 +2,6 @@
 /* Reach: judges the addresses that libcurl connects to by how public they are (address.c), for a redirect that may only
  * lead to addresses as public as the server's that sent it. handshake.c asks before each attempt to connect, so that
  * the address that is judged is the one that is used. A name that resolves to another address later gains nothing. */
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,14 +29,14 @@ cw__address_space cw__handshake_space(const cw__handshake *h)
 {
     const char *text = NULL;
     uint8_t bytes[16];
+    size_t len_bytes;
 
     if (h->proxy.kind != CW__PROXY_NONE)
         return CW__SPACE_PUBLIC; /* only the proxy knows the server's address */
     if (curl_easy_getinfo(h->easy, CURLINFO_PRIMARY_IP, &text) != CURLE_OK || !text)
         return CW__SPACE_PUBLIC;
-    if (inet_pton(AF_INET, text, bytes) == 1)
-        return cw__address_space_of(bytes, 4);
-    return inet_pton(AF_INET6, text, bytes) == 1 ? cw__address_space_of(bytes, 16) : CW__SPACE_PUBLIC;
+    len_bytes = cw__address_read(text, strlen(text), bytes);
+    return len_bytes ? cw__address_space_of(bytes, len_bytes) : CW__SPACE_PUBLIC;
 }
 
 void cw__guard_refuse(const char *host, cw__error *error)

@@ -18,24 +18,6 @@ static bool has_tunnel(const cw__handshake *h)
     return h->proxy.kind == CW__PROXY_HTTP || h->proxy.kind == CW__PROXY_HTTPS;
 }
 
-/* Handles the proxy's answer to CONNECT when its headers are complete. Any status but 2xx is final, because the request
- * already had all credentials that we have. So we do not wait for the body, which may stall. Only a challenge that libcurl
- * may answer (proxy_auth) is not final: libcurl reads the body and sends another request. If it has no answer, the
- * transfer fails. */
-static bool proxy_answered(cw__handshake *h)
-{
-    long http_status = 0;
-
-    (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
-    h->is_refused = http_status / 100 != 2;
-    if (h->is_refused)
-        return http_status == 407 && cw__proxy_may_answer(h);
-    cw__proxy_passed(h);
-    h->tls = (cw__tls_notes){0};
-    cw__reply_forget(&h->reply);
-    return true;
-}
-
 /* Handles the end of the server's headers. Returns whether the transfer goes on. libcurl's status counts: it decides whether
  * libcurl reads a body, which may never end. */
 static bool server_answered(cw__handshake *h)
@@ -58,7 +40,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
         return size * count;
     goes_on = cw__reply_line(&h->reply, line, size * count);
     if (goes_on && !h->is_past_proxy && has_tunnel(h) && h->reply.is_complete)
-        goes_on = proxy_answered(h);
+        goes_on = cw__proxy_answered(h);
     else if (goes_on && h->reply.is_complete) {
         cw__moment_note(&h->moments.answered_us);
         goes_on = server_answered(h);
@@ -76,8 +58,8 @@ static void note_message(cw__handshake *h, const char *message, size_t len_bytes
     cw__showing_keep(h, message, len_bytes);
 }
 
-/* Notes facts that only libcurl's trace has: texts about TLS, the server's certificates, and that a SOCKS proxy has let
- * the connection through. */
+/* Notes facts that only libcurl's trace has: texts about TLS, the server's certificates, the body of a proxy that refuses, and
+ * that a SOCKS proxy has let the connection through. */
 static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes, void *user)
 {
     cw__handshake *h = user;
@@ -89,7 +71,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len_bytes
         cw__failure_note(&h->tls, text, len_bytes);
     if (type == CURLINFO_SSL_DATA_IN && h->is_past_proxy)
         note_message(h, text, len_bytes);
-    cw__proxy_note(h, type);
+    cw__proxy_note(h, type, text, len_bytes);
     return 0;
 }
 
@@ -130,7 +112,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     int fd;
 
     (void)purpose;
-    h->is_refused = false; /* by the last connection: libcurl tries another one */
+    cw__proxy_tries_again(h);
     cw__moment_note(&h->moments.looked_up_us);
     if (h->reach.given) {
         fd = cw__reach_take(&h->reach);
@@ -501,6 +483,8 @@ CURL *cw__handshake_release_easy(cw__handshake *h)
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_XFERINFODATA, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);

@@ -167,6 +167,7 @@ typedef struct cw__proxy_settings {
     const char *user, *password; /* of proxy_credential; NULL = those of the proxy's URI */
     const char *ca_file;         /* a path, or empty for the server's authorities */
     bool verify;
+    cw__client_certificate client; /* for an https:// proxy */
 } cw__proxy_settings;
 
 /* The settings that a handshake needs. The names of files stay valid until the handshake is destroyed. The rest is copied
@@ -208,10 +209,11 @@ typedef enum cw__showing {
     CW__SHOWING_CHANGED   /* it has shown another certificate, or none */
 } cw__showing;
 
-/* The body of a reply that is no 101 (refusal.c). */
+/* The body of a reply that refuses (refusal.c). */
 typedef struct cw__refusal {
-    bool is_begun;  /* the headers of such a reply of the server are complete */
-    int64_t due_ms; /* reading the body ends then */
+    bool is_begun;       /* the headers of such a reply are complete, and libcurl will not answer it */
+    int64_t due_ms;      /* reading the body ends then */
+    int challenge_bytes; /* of the body of a reply of the proxy that libcurl may answer */
     uint8_t *body;
     size_t body_bytes, room_bytes;
 } cw__refusal;
@@ -363,7 +365,12 @@ void cw__refusal_begin(cw__handshake *h);
 void cw__refusal_forget(cw__handshake *h);
 /* libcurl's write function. user is the handshake, or NULL after the end of the handshake. */
 size_t cw__refusal_write(char *data, size_t size, size_t count, void *user);
-/* Returns whether the server has refused, and perhaps still sends the body. */
+/* libcurl's progress function, which ends a body of the proxy. user is as for cw__refusal_write. */
+int cw__refusal_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                         curl_off_t up);
+/* Returns whether libcurl passes on the body of a refusal. */
+bool cw__refusal_can_keep(void);
+/* Returns whether the server or a proxy has refused, and perhaps still sends the body. */
 static inline bool cw__refusal_is_begun(const cw__handshake *h) { return h->refusal.is_begun; }
 /* Returns when the transfer must end: at the deadline of the connect, or when the time for the body is over. */
 int64_t cw__handshake_end_ms(const cw__handshake *h, int64_t deadline_ms);
@@ -392,13 +399,21 @@ cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(
 /* Sets libcurl's options for the chosen proxy, or for none, so that libcurl does not read the environment. */
 CURLcode cw__proxy_set_options(cw__handshake *h);
 /* Notes what libcurl's trace says about the way through the proxies. */
-void cw__proxy_note(cw__handshake *h, curl_infotype type);
-/* Notes that the last proxy has let the connection through. */
-void cw__proxy_passed(cw__handshake *h);
-/* Returns whether libcurl may answer the challenge of a 407. It counts the challenges. */
-bool cw__proxy_may_answer(cw__handshake *h);
+void cw__proxy_note(cw__handshake *h, curl_infotype type, char *text, size_t len_bytes);
+/* Handles the proxy's reply to CONNECT when its headers are complete. Returns whether the transfer goes on. */
+bool cw__proxy_answered(cw__handshake *h);
+/* Forgets the refusal of the last connection, because libcurl tries another one, or answers a challenge. */
+void cw__proxy_tries_again(cw__handshake *h);
 /* Forgets how far the last transfer came. */
 void cw__proxy_restart(cw__handshake *h);
+
+/* ---- From proxy_certificate.c: the client certificate for an https:// proxy ---------------------------------- */
+
+/* Work as the functions of client_certificate.c. The certificate is in PEM form. */
+cw_status cw__proxy_certificate_check(const cw__client_certificate *c);
+CURLcode cw__proxy_certificate_set(const cw__client_certificate *c, CURL *easy);
+bool cw__proxy_certificate_explain(const cw__client_certificate *c, int curl_code, const char *text,
+                                   cw__error *error);
 
 /* ---- From verdict.c: the result of a handshake ------------------------------------------------------------ */
 

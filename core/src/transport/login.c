@@ -120,7 +120,35 @@ bool cw__login_adds_header(const cw__handshake_settings *settings)
     return has_token(&settings->login) && !has_own_header(settings->request.headers);
 }
 
-/* Returns libcurl's bit for the scheme that answers the challenge; 0 = none can. */
+/* Returns whether a host is this machine, by its text alone: "localhost", a name below it, or an address. */
+static bool is_this_machine(const char *host)
+{
+    static const char localhost[] = "localhost";
+    bool has_brackets = host[0] == '[';
+    size_t len = strlen(host) - (has_brackets ? 2 : 0), end = sizeof localhost - 1;
+    uint8_t bytes[16];
+    size_t address_bytes = cw__address_read(host + has_brackets, len, bytes);
+
+    if (address_bytes)
+        return cw__address_space_of(bytes, address_bytes) == CW__SPACE_LOCAL;
+    if (len > 0 && host[len - 1] == '.')
+        len--;
+    return len >= end && strncasecmp(host + len - end, localhost, end) == 0 &&
+           (len == end || host[len - end - 1] == '.');
+}
+
+/* Returns whether nobody else reads what goes to the server. The name alone is not enough, because `resolve` or /etc/hosts
+ * may lead it elsewhere. The address alone is not enough either, because the next look-up of a name may give another one. */
+static bool is_private(const cw__handshake *h)
+{
+    if (h->is_to_tls || *h->reach.unix_path || *h->reach.abstract_name)
+        return true;
+    return h->proxy.kind == CW__PROXY_NONE && is_this_machine(h->host) &&
+           cw__handshake_space(h) == CW__SPACE_LOCAL;
+}
+
+/* Returns libcurl's bit for the scheme that answers the challenge; 0 = none can. With `any` the challenge chooses, and whoever
+ * stands on the way of a ws connection can write it. So Basic, which shows the password, is not an answer there. */
 static unsigned long choose(const cw__handshake *h, unsigned offered)
 {
     bool is_any = h->login.auth == CW_HTTP_AUTH_ANY;
@@ -128,7 +156,7 @@ static unsigned long choose(const cw__handshake *h, unsigned offered)
 
     if (h->login.has_user && (is_any || h->login.auth == CW_HTTP_AUTH_DIGEST) && offered & CW__SCHEME_DIGEST)
         return CURLAUTH_DIGEST;
-    if (h->login.has_user && is_any && offered & CW__SCHEME_BASIC)
+    if (h->login.has_user && is_any && offered & CW__SCHEME_BASIC && is_private(h))
         return CURLAUTH_BASIC;
     /* Kerberos needs no user name, but the program may have meant one for another scheme. */
     if (!h->login.has_user && is_any && offered & CW__SCHEME_NEGOTIATE && info->features & CURL_VERSION_SPNEGO)
@@ -158,6 +186,10 @@ void cw__login_explain(const cw__handshake *h, cw__error *error)
         return;
     if (offered & CW__SCHEME_DIGEST && !(offered & CW__SCHEME_BASIC) && h->login.auth == CW_HTTP_AUTH_BASIC)
         advice = "it wants Digest authentication; set server_credential, and http_auth to \"digest\"";
+    else if (offered & CW__SCHEME_BASIC && h->login.auth == CW_HTTP_AUTH_ANY && h->login.has_user &&
+             !h->login.has_answered)
+        advice = "it offers no login that hides the password, and http_auth \"any\" sends no password over ws; "
+                 "connect to wss, or set http_auth to \"basic\" if everybody on the way may read the password";
     else if (offered == CW__SCHEME_BEARER)
         advice =
             "it wants a token, or does not accept this one; set xoauth2_bearer, or the header Authorization";

@@ -18,29 +18,64 @@ void cw__proxy_restart(cw__handshake *h)
     h->is_past_proxy = h->proxy.kind == CW__PROXY_NONE;
 }
 
-void cw__proxy_passed(cw__handshake *h)
+static void passed(cw__handshake *h)
 {
     h->is_past_proxy = true;
     cw__moment_note(&h->moments.past_proxy_us);
 }
 
-/* A SOCKS proxy has let the connection through when the first bytes for the next party go out: a request, or TLS. */
-void cw__proxy_note(cw__handshake *h, curl_infotype type)
+void cw__proxy_tries_again(cw__handshake *h)
 {
+    if (!h->is_refused)
+        return;
+    h->is_refused = false;
+    cw__refusal_forget(h);
+}
+
+/* A SOCKS proxy has let the connection through when the first bytes for the next party go out: a request, or TLS. Only the
+ * body of a reply to CONNECT comes as data before that. */
+void cw__proxy_note(cw__handshake *h, curl_infotype type, char *text, size_t len_bytes)
+{
+    if (type == CURLINFO_DATA_IN && h->is_refused)
+        (void)cw__refusal_write(text, 1, len_bytes, h);
+    if (type == CURLINFO_HEADER_OUT)
+        cw__proxy_tries_again(h); /* the request is the answer to a challenge */
     if (type != CURLINFO_SSL_DATA_OUT && type != CURLINFO_HEADER_OUT)
         return;
     h->is_past_pre_proxy = true;
-    h->is_refused = false; /* an answer to a challenge goes out */
     if (h->proxy.kind == CW__PROXY_SOCKS)
-        cw__proxy_passed(h);
+        passed(h);
 }
 
-bool cw__proxy_may_answer(cw__handshake *h)
+/* Returns whether libcurl has a login for the challenge of a 407, other than the one that each request has. */
+static bool has_answer(const cw__handshake *h)
 {
     unsigned challenged = h->proxy_settings.logins & ~(unsigned)CW__LOGIN_BASIC;
 
-    return challenged && (h->proxy.user || challenged & CW__LOGIN_NEGOTIATE) &&
-           h->challenges++ < CHALLENGES_AT_MOST;
+    return challenged && (h->proxy.user || challenged & CW__LOGIN_NEGOTIATE);
+}
+
+/* Any status but 2xx is final, because the request already had all credentials that we have. Only a challenge that libcurl may
+ * answer (proxy_auth) is not final: libcurl reads the body and sends another request. If it has no answer, the transfer
+ * fails. */
+bool cw__proxy_answered(cw__handshake *h)
+{
+    long http_status = 0;
+
+    (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
+    h->is_refused = http_status / 100 != 2;
+    if (!h->is_refused) {
+        passed(h);
+        h->tls = (cw__tls_notes){0};
+        cw__reply_forget(&h->reply);
+        return true;
+    }
+    if (http_status == 407 && has_answer(h))
+        return h->challenges++ < CHALLENGES_AT_MOST;
+    if (http_status < 300 || !cw__refusal_can_keep() || cw__reply_is_empty(&h->reply))
+        return false;
+    cw__refusal_begin(h);
+    return true;
 }
 
 /* Checks that the loaded libcurl can do one of the logins. */
@@ -103,6 +138,8 @@ cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(
         status = prepare_pre_proxy(h);
     if (status == CW_OK)
         status = check_logins(h, info);
+    if (status == CW_OK && h->proxy.kind == CW__PROXY_HTTPS)
+        status = cw__proxy_certificate_check(&settings->client);
     if (status != CW_OK)
         return status;
     cw__proxy_restart(h);
@@ -154,7 +191,7 @@ static CURLcode set_tls(const cw__handshake *h)
         SET(CURLOPT_PROXY_CAINFO, h->authorities.file);
         SET(CURLOPT_PROXY_CAPATH, h->folder);
     }
-    return code;
+    return code == CURLE_OK ? cw__proxy_certificate_set(&settings->client, easy) : code;
 }
 
 /* Copies a text and percent-encodes all that is not a letter or a digit. Returns the end of the copy. */
@@ -242,9 +279,13 @@ static CURLcode set_logins(const cw__handshake *h)
 /* Sets the options for a proxy that gets an HTTP request. */
 static CURLcode set_http(cw__handshake *h)
 {
-    /* the proxy does not get the headers for the server */
-    CURLcode code = curl_easy_setopt(h->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+    CURL *easy = h->easy;
+    CURLcode code = CURLE_OK;
 
+    SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* the proxy does not get the headers for the server */
+    SET(CURLOPT_XFERINFOFUNCTION, cw__refusal_progress);
+    SET(CURLOPT_XFERINFODATA, (void *)h);
+    SET(CURLOPT_NOPROGRESS, 0L);
     if (code == CURLE_OK)
         code = set_headers(h);
     if (code == CURLE_OK)

@@ -7,7 +7,6 @@
  * cannot read, and asks the resolver. So curlwire checks every value before.
  *
  * Errors: CW_CONNECT_FAILED. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -21,26 +20,17 @@
 
 #include "transport.h"
 
-enum { PART_BYTES = 256, ADDRESS_BYTES = INET6_ADDRSTRLEN };
+enum { PART_BYTES = 256 };
 
 /* ---- Items of resolve and connect_to ---- */
 
 static bool is_address(const char *text, size_t len_bytes)
 {
-    char copy[ADDRESS_BYTES];
-    struct in6_addr room;
+    uint8_t bytes[16];
 
-    if (len_bytes > 2 && text[0] == '[' && text[len_bytes - 1] == ']') {
-        text++;
-        len_bytes -= 2;
-        if (!memchr(text, ':', len_bytes))
-            return false;
-    }
-    if (len_bytes == 0 || len_bytes >= sizeof copy)
-        return false;
-    memcpy(copy, text, len_bytes);
-    copy[len_bytes] = '\0';
-    return inet_pton(AF_INET, copy, &room) == 1 || inet_pton(AF_INET6, copy, &room) == 1;
+    if (len_bytes > 2 && text[0] == '[' && text[len_bytes - 1] == ']')
+        return cw__address_read(text + 1, len_bytes - 2, bytes) == 16;
+    return cw__address_read(text, len_bytes, bytes) > 0;
 }
 
 /* Returns whether a text can be a host name in ASCII. */

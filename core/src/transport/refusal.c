@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Refusal: keeps the start of the body of a reply that is no 101, because the body often says why the server refuses.
+/* Refusal: keeps the start of the body of a reply with which a server or a proxy refuses, because the body often says why.
  * libcurl decodes the body. handshake.c begins, verdict.c and connect.c use the result.
  *
  * Only the libcurl inside passes the body on (scripts/build_libcurl.sh). Another one ends the transfer at the empty line. */
@@ -7,7 +7,19 @@
 
 #include "transport.h"
 
-enum { BODY_MS = 1000 /* the time for a body, so that one that stalls does not hold the error back */ };
+enum {
+    BODY_MS = 1000, /* the time for a body, so that one that stalls does not hold the error back */
+    CHALLENGE_BYTES_AT_MOST = 1 << 18 /* of the body of a challenge, which libcurl reads before it answers */
+};
+
+bool cw__refusal_can_keep(void)
+{
+#ifdef CW_LIBCURL_KEEPS_BODY
+    return true;
+#else
+    return false;
+#endif
+}
 
 void cw__refusal_begin(cw__handshake *h)
 {
@@ -43,6 +55,20 @@ size_t cw__refusal_write(char *data, size_t size, size_t count, void *user)
         memcpy(h->refusal.body + h->refusal.body_bytes, data, len_bytes);
     h->refusal.body_bytes += len_bytes;
     return len_bytes; /* if the body is full, libcurl ends the transfer */
+}
+
+/* libcurl reads the body of a proxy byte by byte, and calls this function for each byte. It does not return before the proxy
+ * pauses. Without a limit, a fast proxy would hold the service thread for ever. */
+int cw__refusal_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+    cw__handshake *h = user;
+
+    (void)down_total, (void)down, (void)up_total, (void)up;
+    if (!h || !h->is_refused)
+        return 0;
+    if (h->refusal.is_begun)
+        return h->refusal.body_bytes == CW_REFUSAL_BODY_AT_MOST || cw__now_ms() >= h->refusal.due_ms;
+    return h->refusal.challenge_bytes++ == CHALLENGE_BYTES_AT_MOST;
 }
 
 int64_t cw__handshake_end_ms(const cw__handshake *h, int64_t deadline_ms)

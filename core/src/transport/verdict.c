@@ -231,13 +231,16 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .proxy = cw__handshake_next_proxy(h)->name,
                      .source = cw__handshake_next_proxy(h)->source,
                      .at_proxy = at_proxy,
-                     .sends_certificate = cw__client_certificate_is_set(&h->client),
+                     .sends_certificate =
+                         cw__client_certificate_is_set(at_proxy ? &h->proxy_settings.client : &h->client),
                      .has_socket = h->has_socket,
                      .tls = h->tls,
                      .crl_file = h->crl_file};
     long proxy_code = 0;
 
     if (cw__reach_explain(&h->reach, (int)code, f.os_errno, h->host, error))
+        return;
+    if (at_proxy && cw__proxy_certificate_explain(&h->proxy_settings.client, (int)code, h->text, error))
         return;
     if (!at_proxy && (cw__client_certificate_explain(&h->client, (int)code, h->text, error) ||
                       cw__tls_options_explain(h, (int)code, h->text, error)))
@@ -317,7 +320,7 @@ bool cw__handshake_verdict(cw__handshake *h, CURLcode code, int os_errno, cw__er
         return true;
     describe(h, what, &e, error);
     /* The transfer of a body may end in any way, and libcurl without the body always ends like this. */
-    error->curl_code = (int)(what == REFUSED ? CURLE_HTTP_RETURNED_ERROR : code);
+    error->curl_code = (int)(what == REFUSED || what == REFUSED_BY_PROXY ? CURLE_HTTP_RETURNED_ERROR : code);
     if (error->http_status > 0)
         error->retry_after_s = (int)cw__reply_retry_after(&h->reply, (int64_t)time(NULL)) + 1;
     return false;
