@@ -85,7 +85,8 @@ TESTS = {
     "certificate": "certificate",
     "ignorable": "ignorable",
     "random": "random frame",
-    "handshake": "handshake_options handshake_verdict handshake_tls proxy_options refusal handshake handshake_vectors question "
+    "handshake": "handshake_options handshake_verdict handshake_tls proxy_options refusal "
+    "handshake handshake_vectors question "
     "lookup descriptors",
     "showing": "showing question",
     "verdict": "handshake_verdict handshake_tls handshake handshake_vectors descriptors",

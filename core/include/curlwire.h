@@ -211,10 +211,10 @@ CW_API const char *cw_web_status_name(int web_status);
  *   http_status   the HTTP status with which the server or a proxy refused the connection; 0 = none
  *   os_errno      errno of the failed system call; 0 = none
  *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size, max_fragments,
- *                 max_redirs), that decides what was refused (follow_location), or that a failure of TLS is about
- *                 (pinned_public_key, tls_ciphers, ...); CW_OPTION_NONE = none. A binding adds how to raise a limit in its
- *                 language. CW_OPT_CA_FILE: no
- *                 certificates of authorities were found; cw_set_last_authorities can name some
+ *                 max_redirs), that decides what was refused (follow_location), or that a failure of TLS or on the way to the
+ *                 server is about (pinned_public_key, tls_ciphers, interface, doh_url, ...); CW_OPTION_NONE = none. A binding
+ *                 adds how to raise a limit in its language. CW_OPT_CA_FILE: no certificates of authorities were found;
+ *                 cw_set_last_authorities can name some
  *   retry_after   the seconds after which the server or proxy that refused wants the next attempt (Retry-After,
  *                 RFC 9110 section 10.2.3); 0 = at once; -1 = it named none. A date counts from the reply's own Date
  * Returns  the value. The message is valid until the next failed call in this thread

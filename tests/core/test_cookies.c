@@ -296,6 +296,26 @@ static void test_threads(void)
     (void)cw_shutdown(0);
 }
 
+/* A slow disk: another thread writes the file of a jar, as `saving` says. A connect with a jar in memory, and a save elsewhere, do
+ * not wait for that. */
+static void test_slow_disk(void)
+{
+    cw_cookie_jar *j = made("");
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    char path[64];
+
+    (void)snprintf(path, sizeof path, "/tmp/curlwire-elsewhere-%d", (int)getpid());
+    cw__mutex_lock(&j->saving);
+    CHECK_STATUS(set(j, "a", "1"), CW_OK);
+    CHECK_STATUS(cw_socket_set_cookie_jar(s, j), CW_OK);
+    peer_connect(s, peer_script("echo"));
+    CHECK_STATUS(cw_cookie_jar_save(j, path, strlen(path)), CW_OK);
+    cw__mutex_unlock(&j->saving);
+    peer_finish(s);
+    cw_cookie_jar_release(j);
+    CHECK_INT(unlink(path), 0);
+}
+
 static const harness_test tests[] = {
     {"a jar in memory", test_jar},
     {"a jar with a file", test_files},
@@ -304,6 +324,7 @@ static const harness_test tests[] = {
     {"a libcurl without public suffixes keeps no cookies", test_libcurl_without_suffixes},
     {"a jar after fork", test_fork},
     {"threads share a jar", test_threads},
+    {"a file that is written slowly", test_slow_disk},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

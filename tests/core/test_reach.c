@@ -7,10 +7,18 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+/* The error begins with the name of its control, or says at least which one it is about. */
+static void expect_control(const char *message, int option)
+{
+    CHECK(option != CW_OPTION_NONE);
+    CHECK_HAS(message, cw_option_key((cw_option)option));
+}
+
 static void check_fails(cw__reach reach, const char *words)
 {
     CHECK_STATUS(cw__reach_check(&reach, false, false), CW_CONNECT_FAILED);
     CHECK_HAS(cw_error_message(), words);
+    expect_control(cw_error_message(), cw_error_option());
     CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
 }
 
@@ -42,10 +50,12 @@ static void test_checks(void)
     CHECK_STATUS(cw__reach_check(&good, true, true), CW_CONNECT_FAILED);
     CHECK_STATUS(cw__reach_check(&good, false, true), CW_CONNECT_FAILED);
     CHECK_HAS(cw_error_message(), "connects a second time");
+    CHECK_INT(cw_error_option(), CW_OPTION_NONE); /* two controls together */
     good = REACH(.doh_url = "https://dns.test/");
     CHECK_STATUS(cw__reach_check(&good, true, false), CW_OK);
     CHECK_STATUS(cw__reach_check(&good, false, true), CW_CONNECT_FAILED);
     CHECK_HAS(cw_error_message(), "doh_url and ignorable_server_certificate_errors are both set");
+    CHECK_INT(cw_error_option(), CW_OPT_DOH_URL);
     good = REACH(.given = &none);
     CHECK_STATUS(cw__reach_check(&good, false, false), CW_INVALID_STATE);
 }
@@ -218,6 +228,7 @@ static void test_marks(void)
     CHECK(!cw__reach_mark(&r, v4));
     CHECK(cw__reach_explain(&r, CURLE_ABORTED_BY_CALLBACK, 0, "h", &e));
     CHECK_HAS(e.message, "tcp_user_timeout cannot be set on this connection: ");
+    CHECK_INT(e.limit - 1, CW_OPT_TCP_USER_TIMEOUT);
     CHECK(e.os_errno != 0);
     (void)close(v4);
     (void)close(v6);
@@ -225,7 +236,7 @@ static void test_marks(void)
     (void)close(local[1]);
 }
 
-static void explains(cw__reach reach, int curl_code, int os_errno, const char *words)
+static void explains(cw__reach reach, int curl_code, int os_errno, cw_option option, const char *words)
 {
     cw__error e = {0};
 
@@ -233,6 +244,7 @@ static void explains(cw__reach reach, int curl_code, int os_errno, const char *w
     CHECK_HAS(e.message, words);
     CHECK_INT(e.curl_code, curl_code);
     CHECK_INT(e.os_errno, os_errno);
+    CHECK_INT(e.limit - 1, option);
 }
 
 static void test_texts(void)
@@ -241,16 +253,16 @@ static void test_texts(void)
     cw__error e = {0};
 
     port.local_port_range = 10;
-    explains(port, CURLE_INTERFACE_FAILED, EADDRINUSE,
+    explains(port, CURLE_INTERFACE_FAILED, EADDRINUSE, CW_OPT_LOCAL_PORT,
              "no local port from 5000 to 5009 can be used: Address already");
-    explains(REACH(.interface = "lo", .local_port = 1), CURLE_INTERFACE_FAILED, EADDRNOTAVAIL,
+    explains(REACH(.interface = "lo", .local_port = 1), CURLE_INTERFACE_FAILED, EADDRNOTAVAIL, CW_OPT_INTERFACE,
              "interface 'lo' cannot be used: Cannot assign requested address; it must be up");
-    explains(REACH(.interface = "lo"), CURLE_COULDNT_CONNECT, ENETUNREACH,
+    explains(REACH(.interface = "lo"), CURLE_COULDNT_CONNECT, ENETUNREACH, CW_OPT_INTERFACE,
              "interface 'lo' leads to no server: Network is unreachable; it must be up, and have a route to "
              "server.test");
-    explains(REACH(.unix_path = "/s"), CURLE_COULDNT_CONNECT, EACCES,
+    explains(REACH(.unix_path = "/s"), CURLE_COULDNT_CONNECT, EACCES, CW_OPT_UNIX_SOCKET_PATH,
              "cannot connect to unix_socket_path '/s': Permission denied; check the path and its permissions");
-    explains(REACH(.doh_url = "https://u:p@dns.test:1/x?y"), CURLE_COULDNT_RESOLVE_HOST, 0,
+    explains(REACH(.doh_url = "https://u:p@dns.test:1/x?y"), CURLE_COULDNT_RESOLVE_HOST, 0, CW_OPT_DOH_URL,
              "the host server.test cannot be resolved by doh_url https://dns.test: check");
     CHECK(!cw__reach_explain(&none, CURLE_COULDNT_CONNECT, ECONNREFUSED, "h", &e));
     CHECK(!cw__reach_explain(&none, CURLE_INTERFACE_FAILED, 0, "h", &e));

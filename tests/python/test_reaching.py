@@ -275,6 +275,28 @@ def test_sock_with_a_question_about_the_certificate() -> None:
         ws.connect(API)
 
 
+def test_an_error_names_its_control() -> None:
+    """error.option is the control, in C cw_error_option. Most errors have none."""
+    for option, control in {
+        "unix_socket_path": {"unix_socket_path": "/nowhere/s"},
+        "interface": {"interface": "nope0"},
+        "local_port_range": {"local_port_range": 2},
+        "local_port": {"local_port": 65535, "local_port_range": 2},
+        "doh_url": {"doh_url": "https:"},
+    }.items():
+        assert refused(NOWHERE, **control).option == option
+    assert refused(NOWHERE, sock=connected(), interface="lo").option == "interface"
+    assert refused("ws://127.0.0.1:1/").option is None
+    for key, value in (("resolve", ["a:1:b"]), ("connect_to", ["a"]), ("curl_options", {"URL": "x"})):
+        with pytest.raises(curlwire.ArgumentError) as caught:
+            MessageWebSocket(**{key: value})  # type: ignore[arg-type]
+        assert caught.value.option == key
+    with curlwire.connect(echo(), receive_timeout=0.01) as ws:
+        with pytest.raises(curlwire.WebSocketTimeout) as waited:
+            ws.recv()
+        assert waited.value.option == "receive_timeout"
+
+
 def test_sock_errors() -> None:
     with socket.socket() as new, socket.socket(type=socket.SOCK_DGRAM) as datagram:
         assert "is not connected" in str(refused(NOWHERE, sock=new))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests of a server or a proxy that refuses: the body and Retry-After of the reply, how long the error takes."""
+"""Tests of a server or a proxy that refuses: the body and Retry-After of the reply, and how long it takes."""
 
 import contextlib
 import email.utils

@@ -42,6 +42,7 @@ local curlwire = {}
 ---@field body string|nil the start of the body of that reply, at most 64 KiB; no text shows it, because it may repeat secrets. It is empty without "refusal-body" in build_info().features
 ---@field retry_after number|nil the seconds after which the server or proxy wants the next attempt
 ---@field os_errno integer|nil the errno of the system call that failed
+---@field option string|nil the name of the control that the error is about, such as "receive_timeout" or "interface"
 ---@field code integer|nil if the connection has ended: the peer's close code; 1005 if the peer sent none, 1006 if the connection was lost
 ---@field reason string|nil if the connection has ended: the peer's close reason
 ---@field was_clean boolean|nil if the connection has ended: whether both close frames were exchanged

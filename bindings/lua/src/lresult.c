@@ -13,6 +13,7 @@ typedef struct details {
     int http_status;
     int os_errno;
     int retry_after;
+    const char *option; /* a constant, or NULL */
     char message[LCW_MESSAGE_BYTES];
 } details;
 
@@ -25,6 +26,7 @@ static void take_details(details *d, cw_status status)
     d->http_status = cw_error_http_status();
     d->os_errno = cw_error_os_errno();
     d->retry_after = cw_error_retry_after();
+    d->option = cw_option_key((cw_option)cw_error_option());
 }
 
 static void set_number(lua_State *L, const char *key, int number)
@@ -80,6 +82,10 @@ static void push_details(lua_State *L, lcw_socket *w, const details *d)
     if (d->retry_after >= 0) {
         lua_pushnumber(L, d->retry_after);
         lua_setfield(L, -2, "retry_after");
+    }
+    if (d->option != NULL) {
+        lua_pushstring(L, d->option);
+        lua_setfield(L, -2, "option");
     }
     if (w != NULL && d->status == CW_CLOSED) {
         was_clean = cw_socket_get_closed(w->s, &code, reason, sizeof reason, &len_bytes);

@@ -17,6 +17,8 @@ class WebSocketError(Exception):
     retry_after: the seconds, a float, after which the server or proxy wants the next attempt; None = it named
     none.
     os_errno: the errno of the system call that failed, an int; 0 = none.
+    option: the name of the control that the error is about, such as "receive_timeout" or "interface"; None = of
+    no single control, or it is not known.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class WebSocketError(Exception):
         body: bytes = b"",
         os_errno: int = 0,
         retry_after: float | None = None,
+        option: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -39,6 +42,7 @@ class WebSocketError(Exception):
         self.body = body
         self.retry_after = retry_after
         self.os_errno = os_errno
+        self.option = option
 
 
 class ArgumentError(WebSocketError, ValueError):
@@ -149,11 +153,12 @@ def make_error(
     was_clean: int,
     body: bytes = b"",
     retry_after: int = -1,
+    option: str | None = None,
 ) -> WebSocketError:
     """Makes the exception for a failed call of the core from the details of the failure."""
     status = _status_of(web_status, http_status)
     if core_status == "CW_CLOSED":
-        return ConnectionClosed(
+        closed = ConnectionClosed(
             message,
             code=code or None,
             reason=reason,
@@ -162,6 +167,8 @@ def make_error(
             curl_code=curl_code,
             os_errno=os_errno,
         )
+        closed.option = option
+        return closed
     if core_status == "CW_CONNECT_FAILED":
         error_class: type[WebSocketError] = _connect_error(status, http_status)
     else:
@@ -177,6 +184,7 @@ def make_error(
         body=body,
         os_errno=os_errno,
         retry_after=None if retry_after < 0 else float(retry_after),
+        option=option,
     )
     if isinstance(error, OSError) and os_errno:
         error.errno = os_errno

@@ -116,6 +116,7 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
     int http_status = cw_error_http_status();
     int os_errno = cw_error_os_errno();
     int retry_after = cw_error_retry_after();
+    const char *option = cw_option_key((cw_option)cw_error_option()); /* NULL = none */
     PyObject *headers = NULL, *body = NULL;
     cw_status info_status;
     int code = 0;
@@ -138,8 +139,9 @@ static PyObject *error_of_core(module_state *state, websocket *ws, cw_status sta
     PyObject *reason_text = PyUnicode_DecodeUTF8(reason, (Py_ssize_t)reason_len_bytes, "replace");
     PyObject *error = NULL;
     if (make != NULL && message != NULL && headers != NULL && body != NULL && reason_text != NULL)
-        error = PyObject_CallFunction(make, "sOiiiiOiOiOi", name, message, web_status, curl_code, http_status,
-                                      os_errno, headers, code, reason_text, was_clean, body, retry_after);
+        error =
+            PyObject_CallFunction(make, "sOiiiiOiOiOiz", name, message, web_status, curl_code, http_status,
+                                  os_errno, headers, code, reason_text, was_clean, body, retry_after, option);
     Py_XDECREF(message);
     Py_XDECREF(headers);
     Py_XDECREF(body);

@@ -44,28 +44,29 @@ static cw__mutex use = PTHREAD_MUTEX_INITIALIZER;
 /* Another thread of the parent may have been in the middle. The child refuses the parent's jars. */
 static void after_fork_in_child(void) { cw__mutex_init(&use); }
 
-static void watch_forks(void) { (void)pthread_atfork(NULL, NULL, after_fork_in_child); }
+static bool writes_unlocked; /* whether the loaded libcurl is such a one */
 
-static bool writes_unlocked(void)
+static void find_out(void)
 {
     enum { WRITES_LOCKED = 0x081200 };
 
-    return curl_version_info(CURLVERSION_NOW)->version_num < WRITES_LOCKED;
+    writes_unlocked = curl_version_info(CURLVERSION_NOW)->version_num < WRITES_LOCKED;
+    if (writes_unlocked)
+        (void)pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
 void cw__cookies_enter(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    if (!writes_unlocked())
-        return;
-    (void)pthread_once(&once, watch_forks);
-    cw__mutex_lock(&use);
+    (void)pthread_once(&once, find_out);
+    if (writes_unlocked)
+        cw__mutex_lock(&use);
 }
 
 void cw__cookies_exit(void)
 {
-    if (writes_unlocked())
+    if (writes_unlocked)
         cw__mutex_unlock(&use);
 }
 
@@ -244,7 +245,7 @@ cw_status cw__cookie_jar_save(cw_cookie_jar *j, const cw__cookie_text *text, cw_
     cw_status status;
 
     cw__sha256(text->lines, text->len_bytes, digest);
-    if (!j->path || memcmp(digest, j->saved, sizeof digest) == 0)
+    if (memcmp(digest, j->saved, sizeof digest) == 0)
         return CW_OK;
     status = cw__cookie_file_write(&place, text, error);
     if (status == CW_OK)
@@ -319,6 +320,7 @@ static void destroy(cw_cookie_jar *j)
     curl_easy_cleanup(j->easy);
     if (j->share)
         (void)curl_share_cleanup(j->share);
+    cw__mutex_destroy(&j->saving);
     cw__mutex_destroy(&j->turn);
     cw__mutex_destroy(&j->locks[0]);
     cw__mutex_destroy(&j->locks[1]);
@@ -364,6 +366,7 @@ cw_status cw__cookie_jar_make(const char *path, const char *only_read, bool is_c
         return cw__cookies_fail_memory();
     atomic_init(&j->references, 1);
     j->process = getpid();
+    cw__mutex_init(&j->saving);
     cw__mutex_init(&j->turn);
     cw__mutex_init(&j->locks[0]);
     cw__mutex_init(&j->locks[1]);

@@ -115,16 +115,21 @@ cw_status cw_cookie_jar_load(cw_cookie_jar *j, const char *path, size_t path_len
     return status;
 }
 
-static cw_status save_locked(cw_cookie_jar *j, const char *path)
+/* A disk may be slow, so the turn is not held while the file is written. */
+static cw_status save(cw_cookie_jar *j, const char *path)
 {
     cw__cookie_place place = {.name = "the file", .path = path ? path : j->path};
     cw__cookie_text text;
     cw__error error;
     cw_status status;
+    bool has_memory;
 
     if (!place.path)
         return cw__fail(CW_INVALID_ARGUMENT, "the cookie jar has no file of its own: name the file to write");
-    if (!cw__cookie_jar_read(j, &text))
+    cw__cookie_jar_enter(j);
+    has_memory = cw__cookie_jar_read(j, &text);
+    cw__cookie_jar_exit(j);
+    if (!has_memory)
         return cw__cookies_fail_memory();
     status = cw__cookie_file_write(&place, &text, &error);
     if (status == CW_OK && !path)
@@ -142,9 +147,11 @@ cw_status cw_cookie_jar_save(cw_cookie_jar *j, const char *path, size_t path_len
         status = copy_path(path, path_len_bytes, &copy);
     if (status != CW_OK)
         return status;
-    cw__cookie_jar_enter(j);
-    status = save_locked(j, copy);
-    cw__cookie_jar_exit(j);
+    if (!copy) /* another file may be written beside a handshake */
+        cw__mutex_lock(&j->saving);
+    status = save(j, copy);
+    if (!copy)
+        cw__mutex_unlock(&j->saving);
     cw__free(copy);
     return status;
 }
@@ -213,29 +220,42 @@ CURLcode cw__cookies_set(cw__handshake *h, const cw__handshake_settings *setting
     return code;
 }
 
-bool cw__cookies_end(cw__handshake *h, cw__error *error)
+/* Writes the file in the thread of the caller, which is the service thread: docs/cookies.md says why. */
+static bool end_saving(cw_cookie_jar *j, const char *host, cw__error *error)
 {
-    cw_cookie_jar *j = h->cookies;
     cw__cookie_text text;
-    bool has_memory, is_good = false;
-    char host[256]; /* without the brackets of an IPv6 address */
+    bool has_memory, is_good;
 
-    if (!j)
-        return true;
-    (void)snprintf(host, sizeof host, "%s", h->host + (*h->host == '['));
-    host[strcspn(host, "]")] = '\0';
     cw__cookie_jar_enter(j);
     has_memory = cw__cookie_jar_read(j, &text);
     if (has_memory && cw__cookie_jar_prune(j, &text, host)) {
         cw__free(text.lines);
         has_memory = cw__cookie_jar_read(j, &text);
     }
-    if (has_memory) {
-        is_good = cw__cookie_jar_save(j, &text, error) == CW_OK;
-        cw__free(text.lines);
-    } else {
-        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for cookies: free memory and call again");
-    }
     cw__cookie_jar_exit(j);
+    if (!has_memory) {
+        cw__error_set(error, CW_NO_MEMORY, CW_WEB_Unknown, "no memory for cookies: free memory and call again");
+        return false;
+    }
+    is_good = !j->path || cw__cookie_jar_save(j, &text, error) == CW_OK;
+    cw__free(text.lines);
+    return is_good;
+}
+
+bool cw__cookies_end(cw__handshake *h, cw__error *error)
+{
+    cw_cookie_jar *j = h->cookies;
+    bool is_good;
+    char host[256]; /* without the brackets of an IPv6 address */
+
+    if (!j)
+        return true;
+    (void)snprintf(host, sizeof host, "%s", h->host + (*h->host == '['));
+    host[strcspn(host, "]")] = '\0';
+    if (j->path)
+        cw__mutex_lock(&j->saving);
+    is_good = end_saving(j, host, error);
+    if (j->path)
+        cw__mutex_unlock(&j->saving);
     return is_good;
 }

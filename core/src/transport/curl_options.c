@@ -203,10 +203,10 @@ static cw_status refuse(const char *name, size_t len_bytes)
     int shown = (int)(len_bytes < SHOWN_AT_MOST ? len_bytes : SHOWN_AT_MOST);
 
     if (strchr(reason, ' '))
-        return cw__fail(CW_INVALID_ARGUMENT, "curl_options cannot have %.*s, because %s: remove it", shown,
-                        name, reason);
-    return cw__fail(CW_INVALID_ARGUMENT, "curl_options cannot have %.*s: use curlwire's %s instead", shown,
-                    name, reason);
+        return cw__fail_limit(CW_INVALID_ARGUMENT, CW_OPT_CURL_OPTIONS,
+                              "curl_options cannot have %.*s, because %s: remove it", shown, name, reason);
+    return cw__fail_limit(CW_INVALID_ARGUMENT, CW_OPT_CURL_OPTIONS,
+                          "curl_options cannot have %.*s: use curlwire's %s instead", shown, name, reason);
 }
 
 cw_status cw__curl_option_check(const char *item, size_t len_bytes)
@@ -219,10 +219,12 @@ cw_status cw__curl_option_check(const char *item, size_t len_bytes)
     if (!found)
         return refuse(item, name_bytes);
     if (!mark || mark + 1 == item + len_bytes)
-        return cw__fail(CW_INVALID_ARGUMENT, "%s in curl_options has no value: give it one", found->name);
+        return cw__fail_limit(CW_INVALID_ARGUMENT, CW_OPT_CURL_OPTIONS,
+                              "%s in curl_options has no value: give it one", found->name);
     if (found->is_number && !read_number(mark + 1, len_bytes - name_bytes - 1, &number))
-        return cw__fail(CW_INVALID_ARGUMENT,
-                        "%s in curl_options takes a whole number of at most 31 bits: correct it", found->name);
+        return cw__fail_limit(CW_INVALID_ARGUMENT, CW_OPT_CURL_OPTIONS,
+                              "%s in curl_options takes a whole number of at most 31 bits: correct it",
+                              found->name);
     return CW_OK;
 }
 

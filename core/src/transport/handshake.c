@@ -307,10 +307,10 @@ static cw_status cannot_create(const cw__handshake *h, const cw__handshake_setti
                         "the loaded libcurl with %s has no %s: unset it, or load another build of libcurl",
                         curl_version_info(CURLVERSION_NOW)->ssl_version, h->refused);
     if (h->reach.refused)
-        return cw__fail(CW_UNSUPPORTED,
-                        "the loaded libcurl %s refuses %s: %s (%d); set another value, or load "
-                        "another build of libcurl",
-                        cw_libcurl_version(), h->reach.refused, cw__curl_name((int)code), (int)code);
+        return cw__fail_limit(CW_UNSUPPORTED, (cw_option)h->reach.fault,
+                              "the loaded libcurl %s refuses %s: %s (%d); set another value, or load "
+                              "another build of libcurl",
+                              cw_libcurl_version(), h->reach.refused, cw__curl_name((int)code), (int)code);
     return cw__fail(
         CW_UNSUPPORTED,
         "the loaded libcurl refuses an option: %s (%d); load another build of libcurl, 8.14.1 or later",

@@ -97,7 +97,8 @@ cw_status cw__cookie_file_write(const cw__cookie_place *place, const cw__cookie_
 struct cw_cookie_jar {
     cw__atomic_int references;
     pid_t process;      /* that made the jar. cw__generation counts forks only after the first connect */
-    cw__mutex turn;     /* one call at a time uses easy and the file; taken before the locks */
+    cw__mutex saving;   /* one call at a time writes the jar's file; taken before the turn */
+    cw__mutex turn;     /* one call at a time uses easy; taken before the locks */
     cw__mutex locks[2]; /* for libcurl: of the share, and of its cookies */
     CURLSH *share;
     CURL *easy;        /* reads and changes the cookies of the share; it never connects */

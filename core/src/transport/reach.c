@@ -22,6 +22,20 @@
 
 enum { PART_BYTES = 256 };
 
+/* Returns the name of a control. */
+static const char *key_of(int option)
+{
+    switch (option) {
+#define CW_X(name, key, ...) \
+    case name:               \
+        return key;
+        CW_OPTION_LIST(CW_X)
+#undef CW_X
+    default:
+        return "";
+    }
+}
+
 /* ---- Items of resolve and connect_to ---- */
 
 static bool is_address(const char *text, size_t len_bytes)
@@ -87,10 +101,10 @@ static cw_status check_resolve(const char *item, size_t len_bytes)
     }
     if (is_good)
         return CW_OK;
-    return cw__fail(CW_INVALID_ARGUMENT,
-                    "resolve cannot have the item '%.*s': write HOST:PORT:ADDRESS, as in "
-                    "api.example:443:10.0.0.5,[2001:db8::5]; the host is in ASCII, or * for any",
-                    (int)len_bytes, item);
+    return cw__fail_limit(CW_INVALID_ARGUMENT, CW_OPT_RESOLVE,
+                          "resolve cannot have the item '%.*s': write HOST:PORT:ADDRESS, as in "
+                          "api.example:443:10.0.0.5,[2001:db8::5]; the host is in ASCII, or * for any",
+                          (int)len_bytes, item);
 }
 
 static cw_status check_connect_to(const char *item, size_t len_bytes)
@@ -107,18 +121,18 @@ static cw_status check_connect_to(const char *item, size_t len_bytes)
     }
     if (is_good)
         return CW_OK;
-    return cw__fail(CW_INVALID_ARGUMENT,
-                    "connect_to cannot have the item '%.*s': write HOST1:PORT1:HOST2:PORT2, as in "
-                    "api.example:443:staging.example:8443; a host is in ASCII, an IPv6 address in [ ]",
-                    (int)len_bytes, item);
+    return cw__fail_limit(CW_INVALID_ARGUMENT, CW_OPT_CONNECT_TO,
+                          "connect_to cannot have the item '%.*s': write HOST1:PORT1:HOST2:PORT2, as in "
+                          "api.example:443:staging.example:8443; a host is in ASCII, an IPv6 address in [ ]",
+                          (int)len_bytes, item);
 }
 
 cw_status cw__reach_check_item(cw_option option, const char *key, const char *item, size_t len_bytes)
 {
     for (size_t i = 0; i < len_bytes; i++)
         if ((unsigned char)item[i] < ' ' || item[i] == 0x7f)
-            return cw__fail(CW_INVALID_ARGUMENT,
-                            "%s has an item with a control character: remove the character", key);
+            return cw__fail_limit(CW_INVALID_ARGUMENT, option,
+                                  "%s has an item with a control character: remove the character", key);
     switch (option) {
     case CW_OPT_RESOLVE:
         return check_resolve(item, len_bytes);
@@ -133,39 +147,50 @@ cw_status cw__reach_check_item(cw_option option, const char *key, const char *it
 
 /* ---- Checks before a connect ---- */
 
-#define REFUSE(...) \
-    (cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError, __VA_ARGS__), cw__fail_with(&error))
+#define REFUSE(option, ...)                                                               \
+    (cw__error_set(&error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError, __VA_ARGS__), \
+     error.limit = (int)(option) + 1, cw__fail_with(&error))
 
-/* Returns the first control that is set and chooses an address or a socket, or NULL. */
-static const char *chooser(const cw__reach *r)
+/* Returns the first control that is set and chooses an address or a socket, or CW_OPTION_NONE. */
+static int chooser(const cw__reach *r)
 {
-    return *r->interface      ? "interface"
-           : r->local_port    ? "local_port"
-           : *r->resolve      ? "resolve"
-           : *r->connect_to   ? "connect_to"
-           : *r->doh_url      ? "doh_url"
-           : *r->curl_options ? "curl_options"
-                              : NULL;
+    return *r->interface      ? CW_OPT_INTERFACE
+           : r->local_port    ? CW_OPT_LOCAL_PORT
+           : *r->resolve      ? CW_OPT_RESOLVE
+           : *r->connect_to   ? CW_OPT_CONNECT_TO
+           : *r->doh_url      ? CW_OPT_DOH_URL
+           : *r->curl_options ? CW_OPT_CURL_OPTIONS
+                              : CW_OPTION_NONE;
+}
+
+/* Returns the control of a Unix socket, or CW_OPTION_NONE. */
+static int unix_control(const cw__reach *r)
+{
+    return *r->abstract_name ? CW_OPT_ABSTRACT_UNIX_SOCKET
+           : *r->unix_path   ? CW_OPT_UNIX_SOCKET_PATH
+                             : CW_OPTION_NONE;
 }
 
 static cw_status check_unix(const cw__reach *r)
 {
     bool is_abstract = *r->abstract_name != '\0';
-    const char *control = is_abstract ? "abstract_unix_socket" : "unix_socket_path";
+    int control = unix_control(r), other = chooser(r);
     const char *path = is_abstract ? r->abstract_name : r->unix_path;
     size_t room = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
     cw__error error;
 
     if (is_abstract && *r->unix_path)
-        return REFUSE("unix_socket_path and abstract_unix_socket are both set: unset one of them");
+        return REFUSE(control, "unix_socket_path and abstract_unix_socket are both set: unset one of them");
     if (strlen(path) > room)
-        return REFUSE("%s '%.120s' is longer than the %zu bytes that the system allows: use a shorter path",
-                      control, path, room);
-    if (*path && chooser(r))
-        return REFUSE("%s has no effect on a Unix socket: unset it, or unset %s", chooser(r), control);
+        return REFUSE(control,
+                      "%s '%.120s' is longer than the %zu bytes that the system allows: use a shorter path",
+                      key_of(control), path, room);
+    if (*path && other != CW_OPTION_NONE)
+        return REFUSE(other, "%s has no effect on a Unix socket: unset it, or unset %s", key_of(other),
+                      key_of(control));
 #ifndef __linux__
     if (is_abstract)
-        return REFUSE("abstract_unix_socket works on Linux only: use unix_socket_path");
+        return REFUSE(control, "abstract_unix_socket works on Linux only: use unix_socket_path");
 #endif
     return CW_OK;
 }
@@ -191,10 +216,12 @@ static cw_status check_interface(const cw__reach *r)
         name = NULL;
     }
     if (address && (*address == '[' || !is_address(address, strlen(address))))
-        return REFUSE("interface '%.200s' cannot be used: after host! comes an IP address of this machine",
+        return REFUSE(CW_OPT_INTERFACE,
+                      "interface '%.200s' cannot be used: after host! comes an IP address of this machine",
                       r->interface);
     if (name && *name && if_nametoindex(name) == 0)
         return REFUSE(
+            CW_OPT_INTERFACE,
             "interface '%.200s' cannot be used: this machine has no such network interface; `ip address` "
             "shows interfaces and addresses",
             r->interface);
@@ -224,16 +251,20 @@ static cw_status check_tcp(const cw__reach *r)
     cw__error error;
 
     if (*r->doh_url && !show_doh(r, shown))
-        return REFUSE("doh_url cannot be used: write the whole URL of a DNS-over-HTTPS server, as in "
+        return REFUSE(CW_OPT_DOH_URL,
+                      "doh_url cannot be used: write the whole URL of a DNS-over-HTTPS server, as in "
                       "https://dns.example/dns-query");
     if (r->local_port && r->local_port + r->local_port_range - 1 > 65535)
-        return REFUSE("local_port %lld and local_port_range %lld go beyond port 65535: lower one of them",
+        return REFUSE(CW_OPT_LOCAL_PORT,
+                      "local_port %lld and local_port_range %lld go beyond port 65535: lower one of them",
                       (long long)r->local_port, (long long)r->local_port_range);
     if (!r->local_port && r->local_port_range > 1)
-        return REFUSE("local_port_range is set without local_port: set local_port to the first port");
+        return REFUSE(CW_OPT_LOCAL_PORT_RANGE,
+                      "local_port_range is set without local_port: set local_port to the first port");
 #ifndef TCP_USER_TIMEOUT
     if (r->user_timeout_ms > 0)
         return REFUSE(
+            CW_OPT_TCP_USER_TIMEOUT,
             "tcp_user_timeout works on Linux only: unset it; ping_timeout finds lost connections too");
 #endif
     return check_interface(r);
@@ -241,19 +272,19 @@ static cw_status check_tcp(const cw__reach *r)
 
 static cw_status check_given(const cw__reach *r, bool connects_twice)
 {
+    int other = chooser(r) != CW_OPTION_NONE ? chooser(r) : unix_control(r);
     cw__error error;
 
     if (*r->given < 0)
         return cw__fail(CW_INVALID_STATE,
                         "the last connect has used the connection that the program gave: give another "
                         "one, or none");
-    if (chooser(r) || *r->unix_path || *r->abstract_name)
-        return REFUSE("%s has no effect on a connection that the program has made: unset it",
-                      chooser(r)      ? chooser(r)
-                      : *r->unix_path ? "unix_socket_path"
-                                      : "abstract_unix_socket");
+    if (other != CW_OPTION_NONE)
+        return REFUSE(other, "%s has no effect on a connection that the program has made: unset it",
+                      key_of(other));
     if (connects_twice)
         return REFUSE(
+            CW_OPTION_NONE,
             "to ask about a certificate, or to ignore its errors, curlwire connects a second time, which a "
             "connection that the program has made does not allow: let curlwire connect");
     return CW_OK;
@@ -267,6 +298,7 @@ cw_status cw__reach_check(const cw__reach *r, bool asks, bool ignores)
     if (*r->doh_url &&
         ignores) /* libcurl (8.14.1, 8.22) would trust the server's certificate for the DNS server too */
         return REFUSE(
+            CW_OPT_DOH_URL,
             "doh_url and ignorable_server_certificate_errors are both set, which libcurl cannot keep apart: "
             "unset one of them");
 
@@ -302,13 +334,19 @@ static CURLcode split(const char *lines, struct curl_slist **list)
     return CURLE_OK;
 }
 
+static void note_refused(cw__reach *r, int control)
+{
+    r->refused = key_of(control);
+    r->fault = control;
+}
+
 /* Sets an option, and notes the control if libcurl refuses it. */
 #define SET(control, option, value)                       \
     do {                                                  \
         if (code == CURLE_OK) {                           \
             code = curl_easy_setopt(easy, option, value); \
             if (code != CURLE_OK)                         \
-                r->refused = control;                     \
+                note_refused(r, control);                 \
         }                                                 \
     } while (0)
 
@@ -330,19 +368,19 @@ static CURLcode set_tcp(cw__reach *r, CURL *easy)
             !strchr(r->interface, '!'); /* with a prefix libcurl does not look a name up, which blocks */
         bool is_host = is_address(r->interface, strlen(r->interface));
         (void)snprintf(name, sizeof name, "%s%s", !is_plain ? "" : is_host ? "host!" : "if!", r->interface);
-        SET("interface", CURLOPT_INTERFACE, name);
+        SET(CW_OPT_INTERFACE, CURLOPT_INTERFACE, name);
     }
     if (r->local_port) {
-        SET("local_port", CURLOPT_LOCALPORT, (long)r->local_port);
-        SET("local_port_range", CURLOPT_LOCALPORTRANGE, (long)r->local_port_range);
+        SET(CW_OPT_LOCAL_PORT, CURLOPT_LOCALPORT, (long)r->local_port);
+        SET(CW_OPT_LOCAL_PORT_RANGE, CURLOPT_LOCALPORTRANGE, (long)r->local_port_range);
     }
     if (r->keeps_alive) {
-        SET("tcp_keepalive", CURLOPT_TCP_KEEPALIVE, 1L);
-        SET("tcp_keepidle", CURLOPT_TCP_KEEPIDLE, whole_seconds(r->keep_idle_ms));
-        SET("tcp_keepintvl", CURLOPT_TCP_KEEPINTVL, whole_seconds(r->keep_interval_ms));
-        SET("tcp_keepcnt", CURLOPT_TCP_KEEPCNT, (long)r->keep_count);
+        SET(CW_OPT_TCP_KEEPALIVE, CURLOPT_TCP_KEEPALIVE, 1L);
+        SET(CW_OPT_TCP_KEEPIDLE, CURLOPT_TCP_KEEPIDLE, whole_seconds(r->keep_idle_ms));
+        SET(CW_OPT_TCP_KEEPINTVL, CURLOPT_TCP_KEEPINTVL, whole_seconds(r->keep_interval_ms));
+        SET(CW_OPT_TCP_KEEPCNT, CURLOPT_TCP_KEEPCNT, (long)r->keep_count);
     }
-    SET("happy_eyeballs_timeout", CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, (long)r->happy_ms);
+    SET(CW_OPT_HAPPY_EYEBALLS_TIMEOUT, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, (long)r->happy_ms);
     return code;
 }
 
@@ -353,19 +391,21 @@ CURLcode cw__reach_set(cw__reach *r, CURL *easy)
     if (code == CURLE_OK) /* a given connection needs an address, so that libcurl looks none up */
         code = split(r->given ? "::127.0.0.1:" : r->connect_to, &r->targets);
     if (*r->unix_path)
-        SET("unix_socket_path", CURLOPT_UNIX_SOCKET_PATH, r->unix_path);
+        SET(CW_OPT_UNIX_SOCKET_PATH, CURLOPT_UNIX_SOCKET_PATH, r->unix_path);
     if (*r->abstract_name)
-        SET("abstract_unix_socket", CURLOPT_ABSTRACT_UNIX_SOCKET, r->abstract_name);
+        SET(CW_OPT_ABSTRACT_UNIX_SOCKET, CURLOPT_ABSTRACT_UNIX_SOCKET, r->abstract_name);
     if (r->resolves)
-        SET("resolve", CURLOPT_RESOLVE, r->resolves);
+        SET(CW_OPT_RESOLVE, CURLOPT_RESOLVE, r->resolves);
     if (r->targets)
-        SET("connect_to", CURLOPT_CONNECT_TO, r->targets);
+        SET(CW_OPT_CONNECT_TO, CURLOPT_CONNECT_TO, r->targets);
     if (*r->doh_url)
-        SET("doh_url", CURLOPT_DOH_URL, r->doh_url);
+        SET(CW_OPT_DOH_URL, CURLOPT_DOH_URL, r->doh_url);
     if (code == CURLE_OK)
         code = set_tcp(r, easy);
-    if (code == CURLE_OK && (code = cw__curl_options_set(r->curl_options, easy, r->option)) != CURLE_OK)
+    if (code == CURLE_OK && (code = cw__curl_options_set(r->curl_options, easy, r->option)) != CURLE_OK) {
         r->refused = r->option;
+        r->fault = CW_OPT_CURL_OPTIONS;
+    }
     return code;
 }
 
@@ -391,11 +431,12 @@ int cw__reach_take(cw__reach *r)
     return fd;
 }
 
-static bool set_number(cw__reach *r, const char *control, int fd, int level, int option, int value)
+static bool set_number(cw__reach *r, int control, int fd, int level, int option, int value)
 {
     if (setsockopt(fd, level, option, &value, sizeof value) == 0)
         return true;
-    r->unset = control;
+    r->unset = key_of(control);
+    r->fault = control;
     r->os_errno = errno;
     return false;
 }
@@ -410,12 +451,13 @@ bool cw__reach_mark(cw__reach *r, int fd)
         (own.ss_family != AF_INET && own.ss_family != AF_INET6))
         return true;
     if (r->dscp && own.ss_family == AF_INET)
-        is_good = set_number(r, "dscp", fd, IPPROTO_IP, IP_TOS, (int)r->dscp << 2);
+        is_good = set_number(r, CW_OPT_DSCP, fd, IPPROTO_IP, IP_TOS, (int)r->dscp << 2);
     if (r->dscp && own.ss_family == AF_INET6)
-        is_good = set_number(r, "dscp", fd, IPPROTO_IPV6, IPV6_TCLASS, (int)r->dscp << 2);
+        is_good = set_number(r, CW_OPT_DSCP, fd, IPPROTO_IPV6, IPV6_TCLASS, (int)r->dscp << 2);
 #ifdef TCP_USER_TIMEOUT
     if (is_good && r->user_timeout_ms > 0)
-        is_good = set_number(r, "tcp_user_timeout", fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)r->user_timeout_ms);
+        is_good =
+            set_number(r, CW_OPT_TCP_USER_TIMEOUT, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)r->user_timeout_ms);
 #endif
     return is_good;
 }
@@ -431,22 +473,24 @@ static const char *why(int os_errno, char text[PART_BYTES])
     return text;
 }
 
-static void explain_binding(const cw__reach *r, int os_errno, cw__error *error)
+static cw_option explain_binding(const cw__reach *r, int os_errno, cw__error *error)
 {
     long long last = (long long)(r->local_port + r->local_port_range - 1);
     char words[PART_BYTES];
 
-    if (r->local_port && (os_errno == EADDRINUSE || os_errno == EACCES || !*r->interface))
+    if (r->local_port && (os_errno == EADDRINUSE || os_errno == EACCES || !*r->interface)) {
         cw__error_set(
             error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
             "no local port from %lld to %lld can be used%s; raise local_port_range, or choose other ports",
             (long long)r->local_port, last, why(os_errno, words));
-    else
-        cw__error_set(
-            error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
-            "interface '%.200s' cannot be used%s; it must be up, and have an address of the same kind (IPv4 or "
-            "IPv6) as the server's",
-            r->interface, why(os_errno, words));
+        return CW_OPT_LOCAL_PORT;
+    }
+    cw__error_set(
+        error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
+        "interface '%.200s' cannot be used%s; it must be up, and have an address of the same kind (IPv4 or "
+        "IPv6) as the server's",
+        r->interface, why(os_errno, words));
+    return CW_OPT_INTERFACE;
 }
 
 static void explain_unix(const cw__reach *r, int os_errno, cw__error *error)
@@ -463,34 +507,41 @@ static void explain_unix(const cw__reach *r, int os_errno, cw__error *error)
 
 bool cw__reach_explain(const cw__reach *r, int curl_code, int os_errno, const char *host, cw__error *error)
 {
+    int control = CW_OPTION_NONE;
     char words[PART_BYTES];
 
-    if (r->unset)
+    if (r->unset) {
+        control = r->fault;
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_UnexpectedClientError,
                       "%s cannot be set on this connection%s; unset it, or set another value", r->unset,
                       why(r->os_errno, words));
-    else if (r->is_used_up)
+    } else if (r->is_used_up) {
         cw__error_set(
             error, CW_CONNECT_FAILED, CW_WEB_CannotConnect,
             "the connect needs a second connection, and the program has given one: let curlwire connect");
-    else if (curl_code == CURLE_INTERFACE_FAILED && (*r->interface || r->local_port))
-        explain_binding(r, os_errno, error);
-    else if (curl_code == CURLE_COULDNT_CONNECT && (*r->unix_path || *r->abstract_name))
+    } else if (curl_code == CURLE_INTERFACE_FAILED && (*r->interface || r->local_port)) {
+        control = (int)explain_binding(r, os_errno, error);
+    } else if (curl_code == CURLE_COULDNT_CONNECT && unix_control(r) != CW_OPTION_NONE) {
+        control = unix_control(r);
         explain_unix(r, os_errno, error);
-    else if (*r->interface && (os_errno == ENETUNREACH || os_errno == EHOSTUNREACH || os_errno == ENETDOWN))
+    } else if (*r->interface && (os_errno == ENETUNREACH || os_errno == EHOSTUNREACH || os_errno == ENETDOWN)) {
+        control = CW_OPT_INTERFACE;
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ServerUnreachable,
                       "interface '%.200s' leads to no server%s; it must be up, and have a route to %.80s",
                       r->interface, why(os_errno, words), host);
-    else if (curl_code == CURLE_COULDNT_RESOLVE_HOST && *r->doh_url) {
+    } else if (curl_code == CURLE_COULDNT_RESOLVE_HOST && *r->doh_url) {
+        control = CW_OPT_DOH_URL;
         (void)show_doh(r, words);
         cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_HostNameNotResolved,
                       "the host %.80s cannot be resolved by doh_url %s: check the host's spelling, the path of "
                       "doh_url, and that its certificate is trusted (ca_file)",
                       host, words);
-    } else
+    } else {
         return false;
+    }
     if (!error->os_errno)
         error->os_errno = r->unset ? r->os_errno : os_errno;
     error->curl_code = curl_code;
+    error->limit = control + 1;
     return true;
 }

@@ -164,7 +164,8 @@ typedef struct cw__reach {
     struct curl_slist *resolves, *targets; /* of resolve and connect_to, for libcurl */
     const char *refused;                   /* the control or option that libcurl refused, or NULL */
     const char *unset;                     /* the control that the system refused, or NULL */
-    int os_errno;                          /* why */
+    int fault;                             /* the cw_option of refused or unset */
+    int os_errno;                          /* why the system refused it */
     bool is_used_up;                       /* libcurl wanted a second connection in place of the given one */
     char option[CW__CURL_OPTION_BYTES];
 } cw__reach;
