@@ -93,6 +93,9 @@ class Options(TypedDict, total=False):
     trace_secret_headers: Sequence[str] | None
     cookie_file: str | os.PathLike[str] | None
     cookie_jar: CookieJar | str | os.PathLike[str] | None
+    keepalive: Literal["idle", "ping", "pong", "off"]
+    send_high_water_mark: int
+    send_low_water_mark: int
 
 
 class MessageOptions(Options, total=False):

@@ -481,7 +481,8 @@ static bool add_type(PyObject *module, module_state *state, type_index index, cw
     }
     members[count] = (PyGetSetDef){"actual_unsolicited_pong_interval", get_actual_interval, NULL,
                                    "How often the socket sends unsolicited pongs now. Seconds, a float: "
-                                   "desired_unsolicited_pong_interval while the connection is open, else 0. "
+                                   "as keepalive and desired_unsolicited_pong_interval say while the connection "
+                                   "is open, else 0. "
                                    "Read-only.",
                                    NULL};
     static PyMethodDef methods[] = {{"__reduce_ex__", refuse_copy, METH_O, refuse_copy_doc},
