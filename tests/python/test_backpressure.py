@@ -237,7 +237,7 @@ def test_on_writable() -> None:
 
 
 def test_on_writable_sends_the_rest() -> None:
-    """A program that sends when there is room: the handler keeps the socket alive, run_forever() waits for it."""
+    """A program that sends when there is room. The handler keeps the socket alive for run_forever()."""
     numbers = iter(range(200))
     pending = [next(numbers)]
 

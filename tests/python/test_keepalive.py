@@ -85,7 +85,7 @@ def test_latency(framing: Any) -> None:
         assert latency.p99 == max(trips)
         assert latency.last == ws.information.statistics.round_trip_last
     assert ws.information.latency == latency  # also after the end
-    assert copy.copy(latency) == pickle.loads(pickle.dumps(latency)) == latency  # noqa: S301 # our own bytes
+    assert copy.copy(latency) == pickle.loads(pickle.dumps(latency)) == latency  # our own bytes
 
 
 def test_latency_of_keepalive() -> None:

@@ -81,7 +81,7 @@ def recover():
     while ws.recv() not in ("end", b"end"):
         pass
 """
-# None of the writes has to wait, so the handler is not called. Waking run_forever() may fail, which Python reports.
+# No write has to wait, so the handler is not called. Waking run_forever() may fail, which Python reports.
 SENDING = """
 sys.unraisablehook = lambda unraisable: None
 
@@ -103,7 +103,7 @@ steps()
 try_all(steps)
 recover()
 """
-# It calls no read(n), and adds no bytearray to bytes. Without memory, CPython 3.11 then prints a SystemError of its own.
+# It calls no read(n), and adds no bytearray to bytes: without memory, CPython 3.11 prints a SystemError then.
 STREAM = """
 def read(stream, size):
     buffer, done = bytearray(4096), 0

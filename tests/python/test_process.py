@@ -412,7 +412,8 @@ def test_fork_reads() -> None:
                 else:
                     calls += [ws.recv, lambda: ws.recv(copy=False), lambda: ws.recv_into(bytearray(9)),
                               lambda: next(ws), lambda: ws.send("x"), lambda: ws.send_many(["x"]),
-                              lambda: ws.try_send("x"), lambda: ws.send_final_frame("x"), lambda: ws.send_nonfinal_frame("x")]
+                              lambda: ws.try_send("x"), lambda: ws.send_final_frame("x"),
+                              lambda: ws.send_nonfinal_frame("x")]
                 for call in calls:
                     try:
                         call()

@@ -503,8 +503,8 @@ class _Control:
     """
     @property
     def actual_unsolicited_pong_interval(self) -> float:
-        """How often the socket sends unsolicited pongs now. Seconds, a float:
-        desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.
+        """How often the socket sends unsolicited pongs now. Seconds, a float: as keepalive and
+        desired_unsolicited_pong_interval say while the connection is open, else 0. Read-only.
         """
 
 @final
