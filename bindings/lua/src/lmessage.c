@@ -214,7 +214,8 @@ static cw_status send_some(lua_State *L, lcw_socket *w, const cw_message *how, s
     lcw_wait wait;
     size_t i;
 
-    luaL_checkstack(L, SEND_AT_ONCE + LUA_MINSTACK, "too many messages");
+    if (!lua_checkstack(L, SEND_AT_ONCE + LUA_MINSTACK)) /* luaL_checkstack would say "stack overflow" */
+        (void)luaL_error(L, "no memory for the messages of a list: free memory and call again");
     for (i = 0; i < count; i++) {
         lua_rawgeti(L, 2, (int)(done + i) + 1);
         luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2,
