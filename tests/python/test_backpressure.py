@@ -69,13 +69,17 @@ class Server:
         size = head[1] & 0x7F
         if size == 126:
             (size,) = struct.unpack("!H", file.read(2))
+        elif size == 127:
+            (size,) = struct.unpack("!Q", file.read(8))
         mask = file.read(4)
         payload = file.read(size)
+        if len(payload) < size:
+            return False
         if head[0] & 0xF == 8:
             file.write(b"\x88\x02" + bytes(a ^ b for a, b in zip(payload[:2], mask, strict=False)))
             file.flush()
             return False
-        (number,) = struct.unpack("!I", bytes(a ^ b for a, b in zip(payload[:4], mask, strict=True)))
+        (number,) = struct.unpack("!I", bytes(a ^ b for a, b in zip(payload[:4], mask, strict=False)))
         self.numbers.append(number)
         return True
 
