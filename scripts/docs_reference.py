@@ -69,6 +69,7 @@ SECTIONS = {
         "ProcessStatistics",
         "Certificate",
         "TlsInformation",
+        "Latency",
         "Timings",
         "BuildInfo",
     ),

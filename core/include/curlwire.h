@@ -288,6 +288,16 @@ typedef enum cw_http_auth {
     CW_HTTP_AUTH_NTLM = 4       /* refused: it cannot work */
 } cw_http_auth;
 
+/* What keeps a connection alive that the program does not use (RFC 6455 sections 5.5.2, 5.5.3). */
+typedef enum cw_keepalive {
+    CW_KEEPALIVE_IDLE = 0, /* a ping after ping_interval without data and pings */
+    CW_KEEPALIVE_PING = 1, /* a ping every ping_interval, also while data arrives */
+    /* an unsolicited pong every desired_unsolicited_pong_interval, or if that is 0, every ping_interval. Nothing answers it, so
+     * it finds no dead connection */
+    CW_KEEPALIVE_PONG = 2,
+    CW_KEEPALIVE_OFF = 3 /* neither pings nor unsolicited pongs, whatever the intervals are */
+} cw_keepalive;
+
 /* A version of TLS: the numbers of tls_min_version and tls_max_version. */
 typedef enum cw_tls_version { CW_TLS_1_2 = 0, CW_TLS_1_3 = 1 } cw_tls_version;
 
@@ -537,7 +547,13 @@ typedef enum cw_option_type {
     X(CW_OPT_PROXY_CLIENT_KEY, "proxy_client_key", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate") \
     X(CW_OPT_PROXY_CLIENT_KEY_PASSWORD, "proxy_client_key_password", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "Password of that key")
+      "Password of that key") \
+    X(CW_OPT_KEEPALIVE, "keepalive", CW_TYPE_ENUM, 0, 0, 3, BOTH, CW_WORDS("idle", "ping", "pong", "off"), NULL, NULL, \
+      "idle: pings while no data arrives; ping: pings at every ping_interval; pong: unsolicited pongs instead; off: neither") \
+    X(CW_OPT_SEND_HIGH_WATER_MARK, "send_high_water_mark", CW_TYPE_COUNT, 262144, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "How much the socket queues for sends that do not wait; an empty queue takes one message of any size") \
+    X(CW_OPT_SEND_LOW_WATER_MARK, "send_low_water_mark", CW_TYPE_COUNT, 131072, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
+      "on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark counts")
 /* clang-format on */
 
 typedef enum cw_option {
@@ -615,8 +631,8 @@ CW_API cw_status cw_socket_set_credential(cw_socket *s, cw_option option, const 
 CW_API cw_status cw_socket_set_headers(cw_socket *s, cw_option option, const struct cw_header *headers,
                                        size_t count);
 
-/* Reads how often the socket sends unsolicited pongs now: desired_unsolicited_pong_interval on an open connection, until
- * writing fails or closing begins.
+/* Reads how often the socket sends unsolicited pongs now, on an open connection, until writing fails or closing begins:
+ * desired_unsolicited_pong_interval, or what keepalive makes of it.
  *   interval_ms   set to milliseconds; 0 = it sends none
  * Returns  CW_OK
  * Errors   CW_AFTER_FORK
@@ -749,6 +765,26 @@ typedef struct cw_timings {
  * Errors   CW_AFTER_FORK
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_get_timings(cw_socket *s, cw_timings *out);
+
+/* How long round trips of pings have taken, in microseconds: of the latest CW_LATENCY_ROUND_TRIPS pings whose pong came before
+ * the next ping was sent, those of keepalive too. CW_TIMING_NONE: there was none. cw_statistics has the numbers since the
+ * beginning.
+ *   last      the latest round trip
+ *   minimum   the shortest
+ *   mean      the mean
+ *   p99       the shortest time within which 99 % of them ended. With fewer than 100, it is the longest */
+typedef struct cw_latency {
+    int64_t last_us, minimum_us, mean_us, p99_us;
+} cw_latency;
+
+enum { CW_LATENCY_ROUND_TRIPS = 128 };
+
+/* Reads how long the latest round trips have taken, also after the end of the connection.
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Source   RFC 6455 section 5.5.2 */
+CW_API cw_status cw_socket_get_latency(cw_socket *s, cw_latency *out);
 
 /* Copies a certificate that the server sent in the TLS handshake, in DER. It can be read after a connect that
  * succeeded, and after one that failed because of the certificate, until the next connect.
@@ -1082,15 +1118,16 @@ CW_API cw_status cw_socket_connect_continue(cw_socket *s);
 /* Sends one message. When the call returns CW_OK, the kernel has taken every byte of it. There are two exceptions:
  * - With timeout_ms = 0 the call does not wait. It queues the bytes that the kernel does not take at once, and the
  *   service thread writes them. Over wss and through a proxy, it also queues the message while libcurl is busy with
- *   another connection. An empty queue takes a message of any size; otherwise the queue holds at most 256 KiB. The queue
- *   is sent even after close, after release and at the end of the program, as long as the kernel takes bytes.
+ *   another connection. An empty queue takes a message of any size; otherwise the queue holds at most
+ *   send_high_water_mark. The queue is sent even after close, after release and at the end of the program, as long as the
+ *   kernel takes bytes. After CW_WOULD_BLOCK, CW_EVENT_WRITABLE comes when the queue has fallen to send_low_water_mark.
  * - Inside a batch (cw_socket_batch_begin) the message may wait for the end of the batch.
  *
  *   message_type   CW_UTF8: data must be UTF-8
  *   data         NULL, 0 for an empty message; a stream socket does not send empty messages
  *   timeout_ms   time without progress; 0 = do not wait; CW_TIMEOUT_DEFAULT = send_timeout
  * Returns  CW_OK
- * Errors   CW_WOULD_BLOCK (the queue would exceed 256 KiB), CW_TIMED_OUT, CW_INTERRUPTED: nothing was sent. If a part was
+ * Errors   CW_WOULD_BLOCK (the queue has no room), CW_TIMED_OUT, CW_INTERRUPTED: nothing was sent. If a part was
  *          already sent, the call drops the connection and returns CW_CLOSED with web status Timeout or
  *          OperationCanceled. CW_CLOSED after closing has begun; CW_INVALID_STATE before connect, or between the
  *          fragments of another message; CW_INVALID_ARGUMENT: not UTF-8; CW_NO_MEMORY: nothing was sent
@@ -1158,6 +1195,16 @@ CW_API cw_status cw_socket_send_fragment(cw_socket *s, const cw_message *fragmen
  * Blocks   until the queue is empty, or the kernel has taken no byte for timeout_ms
  * Thread   any */
 CW_API cw_status cw_socket_flush(cw_socket *s, int timeout_ms);
+
+/* Reads how much of the sent messages waits in the socket: bytes that a call has accepted and the kernel has not taken yet.
+ * They are those of sends that must not wait, and of a batch. With libcurl's framing and over TLS, libcurl may hold up to
+ * 64 KiB more.
+ *   len_bytes   set to their number. It may have the headers of frames. Compressed messages count compressed. 0 without a
+ *               connection
+ * Returns  CW_OK
+ * Errors   CW_AFTER_FORK
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_get_buffered_amount(cw_socket *s, size_t *len_bytes);
 
 /* Sends a ping and waits for its pong. With ping_payload all pings are alike, so one pong answers all pings that wait. The
  * round trip is then exact only while one ping is under way.
@@ -1314,10 +1361,11 @@ CW_API void cw_socket_abort(cw_socket *s);
 /* ---- Events ------------------------------------------------------------------------------------------- */
 
 typedef enum cw_event_type {
-    CW_EVENT_MESSAGE = 1,   /* a message, or a part of one */
-    CW_EVENT_CLOSED = 2,    /* the connection has ended; only messages that the mask left out can follow */
-    CW_EVENT_WRITABLE = 4,  /* the queue has room again after a send that returned CW_WOULD_BLOCK */
-    CW_EVENT_CONNECTED = 8, /* the connect that cw_socket_connect_start started has succeeded */
+    CW_EVENT_MESSAGE = 1, /* a message, or a part of one */
+    CW_EVENT_CLOSED = 2,  /* the connection has ended; only messages that the mask left out can follow */
+    CW_EVENT_WRITABLE =
+        4, /* after a send that returned CW_WOULD_BLOCK, the queue has room again: send_low_water_mark */
+    CW_EVENT_CONNECTED = 8,       /* the connect that cw_socket_connect_start started has succeeded */
     CW_EVENT_CONNECT_FAILED = 16, /* that connect has failed; cw_socket_wait_connected returns the details */
     CW_EVENT_CERTIFICATE = 32,    /* the connect waits for cw_socket_answer_certificate */
     CW_EVENT_TRACE = 64, /* a line of the trace; subscribing to it begins a trace, as trace_file does */

@@ -91,6 +91,7 @@ static void child_calls(void)
 {
     int code = 1;
     char reason[8] = "x", byte;
+    cw_latency latency;
     size_t len = 1;
     cw_event *e;
 
@@ -104,6 +105,10 @@ static void child_calls(void)
                  CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_flush(message, 1000), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_ping(message, 1000, NULL), CW_AFTER_FORK);
+    CHECK_STATUS(cw_socket_get_buffered_amount(message, &len), CW_AFTER_FORK);
+    CHECK_INT(len, 0);
+    CHECK_STATUS(cw_socket_get_latency(message, &latency), CW_AFTER_FORK);
+    CHECK_INT(latency.last_us, CW_TIMING_NONE);
     CHECK_STATUS(cw_socket_receive(message, 1000, &e), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_try_receive(message, &e), CW_WOULD_BLOCK);
     CHECK_STATUS(cw_socket_read(stream, &byte, 1, 1000, &len), CW_AFTER_FORK);

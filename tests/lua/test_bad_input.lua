@@ -195,7 +195,7 @@ test("bad_types", function()
         equal(ws:receive(10), "x")
     end
     for _, name in ipairs {
-        "send", "send_json", "send_many", "receive", "receive_json", "messages", "send_final_frame",
+        "send", "try_send", "send_json", "send_many", "receive", "receive_json", "messages", "send_final_frame",
         "send_nonfinal_frame",
     } do
         raises(function() return support.stream_socket()[name] end, "cannot use " .. name .. " of a StreamWebSocket")

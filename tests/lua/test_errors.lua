@@ -104,6 +104,7 @@ local function fail_all(try)
     try("WebSocket:connect", refused:connect(support.refused()))
     assert(closed:wait_closed(10))
     try("MessageWebSocket:send", closed:send("x"))
+    try("MessageWebSocket:try_send", closed:try_send("x"))
     try("MessageWebSocket:send_many", closed:send_many({"x"}))
     try("MessageWebSocket:receive", closed:receive())
     local library = {encode = function() return "1" end, decode = function() return 1 end}

@@ -47,14 +47,15 @@ local controls = {
     "connect_to", "happy_eyeballs_timeout", "tcp_keepalive", "tcp_keepidle", "tcp_keepintvl", "tcp_keepcnt",
     "tcp_user_timeout", "dscp", "doh_url", "curl_options", "trace_file", "trace_payload",
     "trace_secret_headers", "cookie_file", "cookie_jar",
-    "proxy_client_certificate", "proxy_client_key", "proxy_client_key_password",
+    "proxy_client_certificate", "proxy_client_key", "proxy_client_key_password", "keepalive", "send_high_water_mark",
+    "send_low_water_mark",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {
     "uri", "effective_uri", "protocol", "extensions", "local_address", "remote_address", "framing", "authorities",
     "response_headers", "bandwidth_statistics",
 }
-local only_of_information = {"statistics", "tls", "timings"}
+local only_of_information = {"statistics", "latency", "tls", "timings"}
 local ends = {"close_code", "close_reason", "was_clean"}
 
 local FORKED = "made before fork()"
@@ -66,6 +67,7 @@ local function read_all(ws, of_messages)
         end
     end
     raises(function() return ws.control.actual_unsolicited_pong_interval end, FORKED)
+    raises(function() return ws.buffered_amount end, FORKED)
     for _, key in ipairs(information) do
         raises(function() return ws[key] end, FORKED)
         raises(function() return ws.information[key] end, FORKED)
@@ -109,6 +111,7 @@ test("fork_calls", function()
     in_child(function()
         for _, f in ipairs {
             function() return ws:send("x") end, function() return ws:send_many({"x"}) end,
+            function() return ws:try_send("x") end, function() ws.on_writable = print end,
             function() return ws:send_final_frame("x") end, function() return ws:receive() end,
             function() return ws:receive(0) end, function() return ws:ping() end, function() return ws:flush() end,
             function() return ws:close() end, function() return ws:wait_closed() end,

@@ -212,6 +212,7 @@ def test_endless_timeouts() -> None:
 
 USES: dict[str, Callable[[MessageWebSocket], object]] = {
     "send": lambda ws: ws.send("x"),
+    "try_send": lambda ws: ws.try_send("x"),
     "send_final_frame": lambda ws: ws.send_final_frame(b"x"),
     "send_nonfinal_frame": lambda ws: ws.send_nonfinal_frame(b"x"),
     "recv": lambda ws: ws.recv(timeout=WAIT),

@@ -386,7 +386,7 @@ def test_fork_reads() -> None:
         warnings.simplefilter("ignore")  # Python 3.12 and later warn about threads and fork
         sockets = [curlwire.connect(URL + "/"), curlwire.connect(URL + "/", curlwire.StreamWebSocket)]
         same = {"state", "close_code", "close_reason", "was_clean", "on_closed", "on_message_received",
-                "on_server_custom_validation_requested", "on_trace"}
+                "on_server_custom_validation_requested", "on_trace", "on_writable"}
         objects = {"control", "information", "output_stream", "input_stream"}
         child = os.fork()
         if child == 0:
@@ -412,7 +412,8 @@ def test_fork_reads() -> None:
                 else:
                     calls += [ws.recv, lambda: ws.recv(copy=False), lambda: ws.recv_into(bytearray(9)),
                               lambda: next(ws), lambda: ws.send("x"), lambda: ws.send_many(["x"]),
-                              lambda: ws.send_final_frame("x"), lambda: ws.send_nonfinal_frame("x")]
+                              lambda: ws.try_send("x"), lambda: ws.send_final_frame("x"),
+                              lambda: ws.send_nonfinal_frame("x")]
                 for call in calls:
                     try:
                         call()

@@ -64,7 +64,7 @@ REFUSED: dict[str, Callable[..., Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["on_message_received", "on_closed"])
+@pytest.mark.parametrize("name", ["on_message_received", "on_closed", "on_writable"])
 @pytest.mark.parametrize("handler", REFUSED.values(), ids=REFUSED)
 def test_a_handler_that_nothing_would_run_is_refused(name: str, handler: Callable[..., Any]) -> None:
     ws = MessageWebSocket()
@@ -167,6 +167,7 @@ CALLS = {
     "abort": "ws.abort()",
     "run_forever": "ws.run_forever()",
     "send": "ws.send('x')",
+    "try_send": "ws.try_send('x')",
     "send_json": "ws.send_json([1])",
     "recv_json": "ws.recv_json()",
     "send_many": "ws.send_many(['x'], timeout=1)",

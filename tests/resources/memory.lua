@@ -75,6 +75,27 @@ local function handlers()
     assert(heard == LARGE or code == 1006)
 end
 
+-- Sends that do not wait, and messages that are read as streams.
+local function sending()
+    local ws = curlwire.MessageWebSocket {receive_timeout = 20, keepalive = "off", send_low_water_mark = 0}
+    ws.on_writable = function() end
+    good(ws:connect(URL .. "/echo"))
+    good(ws:try_send("text", "utf8"))
+    good(ws:try_send(LARGE))
+    local text, message_type, err = ws:receive_stream()
+    good(text, message_type, err)
+    assert(message_type == "utf8" and good(text:read("a")) == "text")
+    local large = good(ws:receive_stream())
+    assert(good(large:read(1000)) == LARGE:sub(1, 1000))
+    large:close()
+    good(ws:send_many {"a", "b"})
+    assert(good(ws:receive()) == "a" and good(ws:receive()) == "b")
+    local latency = ws.information.latency
+    assert(latency.last == nil and ws.buffered_amount == 0)
+    ws.on_writable = nil
+    ws:close()
+end
+
 -- A message for which memory was short stays the next one. So a handler that is set afterwards gets it.
 local function kept()
     local ws = curlwire.MessageWebSocket {receive_timeout = 20}
@@ -108,6 +129,7 @@ wait_once()
 message()
 stream()
 mailbox()
+sending()
 handlers()
 kept()
 failed()

@@ -153,6 +153,9 @@ local curlwire = {}
 ---@field proxy_client_certificate string|nil PEM file of the certificate that an https:// proxy may ask for, and its chain. Default nil
 ---@field proxy_client_key string|nil PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate. Default nil
 ---@field proxy_client_key_password string|nil Password of that key. Default nil
+---@field keepalive "idle"|"ping"|"pong"|"off" idle: pings while no data arrives; ping: pings at every ping_interval; pong: unsolicited pongs instead; off: neither. Default "idle"
+---@field send_high_water_mark integer How much the socket queues for sends that do not wait; an empty queue takes one message of any size. Bytes, default 262144
+---@field send_low_water_mark integer on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark counts. Bytes, default 131072
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.
@@ -240,10 +243,20 @@ local curlwire = {}
 ---@field closed table<integer, integer> how many connections have ended with each close code; 1006 is a lost connection
 ---@field failed table<string, integer> how many connects have failed with each WebErrorStatus
 
+---How long round trips of pings took, from a ping to its pong, in seconds; nil if there was none. They are the latest 128
+---round trips, of ping and of keepalive. A ping counts if its pong came before the next ping was sent. statistics has the
+---numbers since the beginning.
+---@class curlwire.Latency
+---@field last number|nil the latest
+---@field minimum number|nil the shortest
+---@field mean number|nil the mean
+---@field p99 number|nil the shortest time within which 99 % of them ended; with fewer than 100, the longest
+
 ---Facts about the connection. They can only be read. They stay readable after the connection has ended.
 ---@class curlwire.Information
 ---@field bandwidth_statistics curlwire.BandwidthStatistics the speed of the connection
 ---@field statistics curlwire.Statistics what curlwire has counted for this socket
+---@field latency curlwire.Latency how long the latest round trips of pings took
 ---@field uri string|nil the URI that was passed to connect
 ---@field effective_uri string|nil the URI that redirects have led to, without user name and password; without a redirect, as uri
 ---@field protocol string|nil the subprotocol that the server chose
@@ -318,6 +331,7 @@ function MessageArgs:get_data_stream() end
 ---@field on_closed nil|fun(ws: curlwire.WebSocket, args: curlwire.ClosedArgs) called once for each socket that was open; nil removes it
 ---@field on_server_custom_validation_requested nil|fun(ws: curlwire.WebSocket, args: curlwire.ValidationArgs) may reject the server's certificate. connect calls it once, over wss, after all other checks have passed and before a byte of the request is sent. An error in it makes the connect fail, and leaves connect. It can only be set before connect
 ---@field on_trace nil|fun(ws: curlwire.WebSocket, line: string) called for each line of the connection's trace, by curlwire.dispatch and curlwire.run; set it before connect to see the opening handshake too. It keeps no socket alive. Lines that are not dispatched in time are dropped, and a line says how many
+---@field buffered_amount integer how many bytes of messages wait in the socket: a call that does not wait, or a batch, has accepted them, and the kernel has not taken them yet. The headers of frames may count too. With libcurl's framing and over TLS, libcurl may hold up to 64 KiB more
 ---@field state curlwire.State
 ---@field uri string|nil
 ---@field effective_uri string|nil as in information
@@ -336,6 +350,7 @@ local WebSocket = {}
 ---A connection that sends and receives messages.
 ---@class curlwire.MessageWebSocket: curlwire.WebSocket
 ---@field on_message_received nil|fun(ws: curlwire.MessageWebSocket, args: curlwire.MessageArgs) called for each message, including messages that wait already; nil removes it
+---@field on_writable nil|fun(ws: curlwire.MessageWebSocket, buffered_amount: integer) called once after try_send has returned false, or send with timeout 0 has failed with "CW_WOULD_BLOCK": when the socket's queue has fallen to control.send_low_water_mark; nil removes it
 local MessageWebSocket = {}
 
 ---A connection that is read and written as a stream of bytes, in constant memory.
@@ -498,6 +513,16 @@ function WebSocket:abort() end
 ---@return string|nil message
 ---@return curlwire.Error|nil err
 function MessageWebSocket:send(data, message_type, timeout, compress) end
+
+---Sends one message if that needs no waiting. The socket queues what the kernel does not take at once, up to
+---control.send_high_water_mark, or one larger message, and the service thread writes it. Raises an error if a text is not UTF-8.
+---@param data string
+---@param message_type curlwire.MessageTypeGiven|nil the type of the message; by default control.message_type
+---@param compress boolean|nil as for send
+---@return boolean|nil accepted false: the queue has no room, or another thread is sending; nothing was sent. on_writable is called when there is room again
+---@return string|nil message
+---@return curlwire.Error|nil err
+function MessageWebSocket:try_send(data, message_type, compress) end
 
 ---Sends a value as JSON, in one text message. Raises each error of the library's function encode; nothing is sent then.
 ---@param value any

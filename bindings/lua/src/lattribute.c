@@ -109,6 +109,12 @@ static void refuse_on_stream(lua_State *L, const lcw_socket *w, const char *key)
             key);
 }
 
+static void get_on_writable(lua_State *L, lcw_socket *w)
+{
+    refuse_on_stream(L, w, "on_writable");
+    get_handler(L, LCW_SLOT_ON_WRITABLE);
+}
+
 static void get_on_message_received(lua_State *L, lcw_socket *w)
 {
     refuse_on_stream(L, w, "on_message_received");
@@ -131,6 +137,8 @@ static const struct {
     {"on_closed", get_on_closed},
     {"on_server_custom_validation_requested", get_on_validation},
     {"on_trace", get_on_trace},
+    {"on_writable", get_on_writable},
+    {"buffered_amount", lcw_push_buffered_amount},
     {"uri", get_uri},
     {"protocol", get_protocol},
     {"extensions", get_extensions},
@@ -210,6 +218,11 @@ int lcw_websocket_newindex(lua_State *L)
         lcw_set_handler(L, w, 1, LCW_SLOT_ON_MESSAGE_RECEIVED, 3);
         return 0;
     }
+    if (strcmp(key, "on_writable") == 0) {
+        refuse_on_stream(L, w, key);
+        lcw_set_handler(L, w, 1, LCW_SLOT_ON_WRITABLE, 3);
+        return 0;
+    }
     for (i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (strcmp(fields[i].key, key) == 0)
             return luaL_error(L, "%s can only be read: settings are in control", key);
@@ -218,7 +231,7 @@ int lcw_websocket_newindex(lua_State *L)
         L,
         "cannot set the field %s of a socket: settings are in control, handlers are %son_closed, on_trace and "
         "on_server_custom_validation_requested",
-        lcw_push_shown(L, 2), w->socket_class == CW_MESSAGE_SOCKET ? "on_message_received, " : "");
+        lcw_push_shown(L, 2), w->socket_class == CW_MESSAGE_SOCKET ? "on_message_received, on_writable, " : "");
 }
 
 /* ---- Text ---- */

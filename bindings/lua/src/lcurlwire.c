@@ -78,6 +78,7 @@ static const luaL_Reg message_methods[] = {{"messages", lcw_websocket_messages},
                                            {"send_many", lcw_websocket_send_many},
                                            {"send_final_frame", lcw_websocket_send_final_frame},
                                            {"send_nonfinal_frame", lcw_websocket_send_nonfinal_frame},
+                                           {"try_send", lcw_websocket_try_send},
                                            {NULL, NULL}};
 
 static const luaL_Reg socket_metamethods[] = {{"__close", lcw_websocket_scope_end},

@@ -78,7 +78,8 @@ typedef enum lcw_slot {
     LCW_SLOT_ON_MESSAGE_RECEIVED,
     LCW_SLOT_ON_CLOSED,
     LCW_SLOT_ON_VALIDATION,
-    LCW_SLOT_ON_TRACE
+    LCW_SLOT_ON_TRACE,
+    LCW_SLOT_ON_WRITABLE
 } lcw_slot;
 
 /* A control or an information object, which refers to its socket. */
@@ -212,6 +213,7 @@ cw_status lcw_take_message(lua_State *L, lcw_socket *w, int timeout_ms, cw_event
  * next one. */
 int lcw_push_message(lua_State *L, lcw_socket *w, cw_event *event);
 int lcw_websocket_send(lua_State *L);
+int lcw_websocket_try_send(lua_State *L);
 int lcw_websocket_send_many(lua_State *L);
 int lcw_websocket_receive(lua_State *L);
 int lcw_websocket_messages(lua_State *L);
@@ -354,6 +356,8 @@ void lcw_push_response_headers(lua_State *L, lcw_socket *w);
 /* Pushes a table of the speed of the connection. */
 void lcw_push_bandwidth(lua_State *L, lcw_socket *w);
 int lcw_statistics(lua_State *L);
+/* Pushes the number of bytes that wait in the socket. */
+void lcw_push_buffered_amount(lua_State *L, lcw_socket *w);
 
 /* ---- From lcertificate.c: the server's certificates ------------------------------------------------------ */
 

@@ -225,7 +225,8 @@ static const struct {
     unsigned mask;
 } handlers[] = {{LCW_SLOT_ON_MESSAGE_RECEIVED, "on_message_received", CW_EVENT_MESSAGE | CW_EVENT_CLOSED},
                 {LCW_SLOT_ON_CLOSED, "on_closed", CW_EVENT_CLOSED},
-                {LCW_SLOT_ON_TRACE, "on_trace", CW_EVENT_TRACE}};
+                {LCW_SLOT_ON_TRACE, "on_trace", CW_EVENT_TRACE},
+                {LCW_SLOT_ON_WRITABLE, "on_writable", CW_EVENT_WRITABLE | CW_EVENT_CLOSED}};
 
 /* Pushes the table of the sockets that have had an on_trace: light userdata = socket. It keeps no socket alive. */
 static void push_traced(lua_State *L)
@@ -348,12 +349,13 @@ static int deliver_trace(lua_State *L, lcw_socket *w, const cw_event *event)
 static int deliver(lua_State *L)
 {
     const cw_event *event = lua_touserdata(L, 1);
-    bool is_closed = cw_event_get_type(event) == CW_EVENT_CLOSED;
+    cw_event_type type = cw_event_get_type(event);
+    bool is_closed = type == CW_EVENT_CLOSED;
     lcw_socket *w = cw_socket_user(cw_event_socket(event));
 
     if (w == NULL)
         return 0;
-    if (cw_event_get_type(event) == CW_EVENT_TRACE)
+    if (type == CW_EVENT_TRACE)
         return deliver_trace(L, w, event);
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->anchors_ref);
     lua_pushlightuserdata(L, w);
@@ -361,10 +363,15 @@ static int deliver(lua_State *L)
     if (lua_isnil(L, 3))
         return 0;
     lcw_get_uservalue(L, 3);
-    lua_rawgeti(L, 4, is_closed ? LCW_SLOT_ON_CLOSED : LCW_SLOT_ON_MESSAGE_RECEIVED);
+    lua_rawgeti(L, 4,
+                is_closed                   ? LCW_SLOT_ON_CLOSED
+                : type == CW_EVENT_WRITABLE ? LCW_SLOT_ON_WRITABLE
+                                            : LCW_SLOT_ON_MESSAGE_RECEIVED);
     lua_pushvalue(L, 3);
     if (is_closed)
         push_closed_args(L, event);
+    else if (type == CW_EVENT_WRITABLE)
+        lcw_push_buffered_amount(L, w);
     else
         push_message_args(L, event);
     if (is_closed) {

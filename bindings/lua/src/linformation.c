@@ -149,6 +149,28 @@ static void push_timings(lua_State *L, lcw_socket *w)
     set_seconds(L, "total", t.total_us);
 }
 
+static void push_latency(lua_State *L, lcw_socket *w)
+{
+    cw_latency l;
+
+    if (cw_socket_get_latency(w->s, &l) != CW_OK)
+        (void)lcw_raise(L, NULL);
+    lua_newtable(L);
+    set_seconds(L, "last", l.last_us);
+    set_seconds(L, "minimum", l.minimum_us);
+    set_seconds(L, "mean", l.mean_us);
+    set_seconds(L, "p99", l.p99_us);
+}
+
+void lcw_push_buffered_amount(lua_State *L, lcw_socket *w)
+{
+    size_t len_bytes;
+
+    if (cw_socket_get_buffered_amount(w->s, &len_bytes) != CW_OK)
+        (void)lcw_raise(L, NULL);
+    lua_pushinteger(L, (lua_Integer)len_bytes);
+}
+
 static void push_tls(lua_State *L, lcw_socket *w)
 {
     size_t len_bytes;
@@ -283,6 +305,7 @@ int lcw_information_index(lua_State *L)
     } others[] = {{"response_headers", lcw_push_response_headers},
                   {"bandwidth_statistics", lcw_push_bandwidth},
                   {"statistics", push_statistics},
+                  {"latency", push_latency},
                   {"server_certificate", lcw_push_certificate},
                   {"server_intermediate_certificates", lcw_push_intermediate_certificates},
                   {"server_certificate_errors", push_certificate_errors},
@@ -310,7 +333,7 @@ int lcw_information_index(lua_State *L)
     return luaL_error(L,
                       "information has no %s: it has uri, effective_uri, protocol, extensions, local_address, "
                       "remote_address, framing, authorities, response_headers, bandwidth_statistics, "
-                      "statistics, tls, timings, "
+                      "statistics, latency, tls, timings, "
                       "state, server_certificate, server_intermediate_certificates, server_certificate_errors, "
                       "server_certificate_error_severity",
                       lcw_push_shown(L, 2));

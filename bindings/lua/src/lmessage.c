@@ -163,6 +163,26 @@ int lcw_websocket_send(lua_State *L)
     return lcw_send_message(L, w, &m, timeout_ms);
 }
 
+int lcw_websocket_try_send(lua_State *L)
+{
+    lcw_socket *w = lcw_check_message_socket(L);
+    cw_message m = {.message_type = check_message_type(L, 3, w->message_type)};
+    cw_status status;
+    size_t sent_count;
+    lcw_wait wait;
+
+    m.compress = lcw_check_compress(L, 4);
+    luaL_checktype(L, 2, LUA_TSTRING);
+    m.data = lua_tolstring(L, 2, &m.len_bytes);
+    lcw_wait_begin(L, w->state, &wait);
+    status = cw_socket_send_many(w->s, &m, 1, 0, &sent_count);
+    lcw_wait_end(&wait);
+    if (status != CW_OK && status != CW_WOULD_BLOCK)
+        return lcw_fail(L, w, status, 2);
+    lua_pushboolean(L, status == CW_OK);
+    return 1;
+}
+
 /* Returns the number of strings in a list. Call it before the first send, so that a list with a wrong item sends nothing.
  * Errors: raises an argument error if an item is not a string. */
 static size_t check_list(lua_State *L, int argument)
@@ -194,7 +214,8 @@ static cw_status send_some(lua_State *L, lcw_socket *w, const cw_message *how, s
     lcw_wait wait;
     size_t i;
 
-    luaL_checkstack(L, SEND_AT_ONCE + LUA_MINSTACK, "too many messages");
+    if (!lua_checkstack(L, SEND_AT_ONCE + LUA_MINSTACK)) /* luaL_checkstack would say "stack overflow" */
+        (void)luaL_error(L, "no memory for the messages of a list: free memory and call again");
     for (i = 0; i < count; i++) {
         lua_rawgeti(L, 2, (int)(done + i) + 1);
         luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2,

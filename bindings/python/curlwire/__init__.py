@@ -64,6 +64,7 @@ from curlwire.information import (
     ClosedEventArgs,
     Headers,
     Information,
+    Latency,
     Timings,
     TlsInformation,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "Information",
     "InputStream",
     "InputStreamOptions",
+    "Latency",
     "MessageBuffer",
     "MessageError",
     "MessageOptions",

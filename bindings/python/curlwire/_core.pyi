@@ -489,6 +489,18 @@ class _Control:
         """
     @cookie_jar.setter
     def cookie_jar(self, value: CookieJar | str | os.PathLike[str] | None) -> None: ...
+    keepalive: Literal["idle", "ping", "pong", "off"]
+    """idle: pings while no data arrives; ping: pings at every ping_interval; pong: unsolicited pongs
+    instead; off: neither. 'idle', 'ping', 'pong' or 'off', default 'idle'.
+    """
+    send_high_water_mark: int
+    """How much the socket queues for sends that do not wait; an empty queue takes one message of any size.
+    Bytes, default 262144.
+    """
+    send_low_water_mark: int
+    """on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark
+    counts. Bytes, default 131072.
+    """
     @property
     def proxy_client_certificate(self) -> str | None:
         """PEM file of the certificate that an https:// proxy may ask for, and its chain. Default None."""
@@ -505,8 +517,8 @@ class _Control:
     """Password of that key. A str, read as '(set)'. Default None."""
     @property
     def actual_unsolicited_pong_interval(self) -> float:
-        """How often the socket sends unsolicited pongs now. Seconds, a float:
-        desired_unsolicited_pong_interval while the connection is open, else 0. Read-only.
+        """How often the socket sends unsolicited pongs now. Seconds, a float: as keepalive and
+        desired_unsolicited_pong_interval say while the connection is open, else 0. Read-only.
         """
 
 @final
@@ -993,6 +1005,14 @@ class WebSocket:
     def state(self) -> Literal["new", "connecting", "open", "closing", "closed"]:
         """The state: 'new', 'connecting', 'open', 'closing' or 'closed'. Any thread may read it."""
     @property
+    def buffered_amount(self) -> int:
+        """How many bytes of messages wait in the socket: an int. A call that does not wait, or a batch, has
+        accepted them, and the kernel has not taken them yet. The headers of frames may count too. With
+        libcurl's framing and over TLS, libcurl may hold up to 64 KiB more. Any thread may read it.
+        """
+    @property
+    def _latency(self) -> tuple[float | None, float | None, float | None, float | None]: ...
+    @property
     def close_code(self) -> int | None:
         """The peer's close code, an int; None before the connection has ended. 1005 if the peer gave no
         code, 1006 if the connection was lost. Any thread may read it.
@@ -1041,9 +1061,9 @@ class WebSocket:
     @property
     def information(self) -> Information:
         """An Information object with uri, effective_uri, protocol, extensions, local_address,
-        remote_address, framing, authorities, response_headers, bandwidth_statistics, statistics, tls,
-        timings, state, server_certificate, server_intermediate_certificates, server_certificate_errors
-        and server_certificate_error_severity. Any thread may read it.
+        remote_address, framing, authorities, response_headers, bandwidth_statistics, statistics, latency,
+        tls, timings, state, server_certificate, server_intermediate_certificates,
+        server_certificate_errors and server_certificate_error_severity. Any thread may read it.
         """
     @property
     def bandwidth_statistics(self) -> BandwidthStatistics:
@@ -1184,6 +1204,16 @@ class MessageWebSocket(WebSocket):
         """
     @on_message_received.setter
     def on_message_received(self, value: Callable[[Self, MessageReceivedEventArgs], object] | None) -> None: ...
+    @property
+    def on_writable(self) -> Callable[[Self, int], object] | None:
+        """The handler that says that there is room for try_send() again, f(ws, buffered_amount), or None.
+        buffered_amount is an int. After try_send() has returned False, or send() with timeout=0 has
+        raised WebSocketTimeout, the dispatcher thread calls the handler once: when the socket's queue has
+        fallen to control.send_low_water_mark. An open socket with a handler stays alive until it has
+        ended. Any thread may set it.
+        """
+    @on_writable.setter
+    def on_writable(self, value: Callable[[Self, int], object] | None) -> None: ...
     def send(
         self,
         data: str | ReadableBuffer | Iterable[str | ReadableBuffer],
@@ -1201,8 +1231,8 @@ class MessageWebSocket(WebSocket):
         compress: True compresses the message whatever its size, if the server has accepted compression.
         False does not compress it. The default is None, by control.compression_threshold.
         timeout: seconds without progress. None = no limit; the default is control.send_timeout.
-        With timeout=0 the call does not wait: the socket queues up to 256 KiB, or one larger message,
-        and the service thread writes it.
+        With timeout=0 the call does not wait, as try_send(), and raises WebSocketTimeout in place of
+        False.
         Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for text that is not
         UTF-8, also for a str with lone surrogates. If a part of the message is sent already, a timeout
         drops the connection and raises ConnectionClosed. An exception after the first fragment of an
@@ -1275,6 +1305,20 @@ class MessageWebSocket(WebSocket):
         """
     @overload
     def recv_json(self, timeout: _Timeout = DEFAULT, *, loads: Callable[[str | bytes], _Value]) -> _Value: ...
+    def try_send(
+        self, data: str | ReadableBuffer, *, text: bool | None = None, compress: bool | None = None
+    ) -> bool:
+        """Sends one message if that needs no waiting. Returns True if the message was accepted, else False.
+
+        data: a str is sent as text, a bytes-like object as binary.
+        text, compress: as for send().
+        The socket queues what the kernel does not take at once, up to control.send_high_water_mark, or
+        one
+        larger message, and the service thread writes it. False means that the queue has no room, or that
+        another thread is sending; nothing was sent. on_writable is called when there is room again.
+        Raises ConnectionClosed, StateError, ArgumentError, as send() does. Does not block. Any thread and
+        any handler may call it.
+        """
     def send_many(
         self,
         messages: Iterable[str | ReadableBuffer],

@@ -124,6 +124,24 @@ class Timings(NamedTuple):
     total: float | None
 
 
+class Latency(NamedTuple):
+    """How long round trips of pings took, from a ping to its pong: floats, in seconds; None if there was none.
+
+    They are the latest 128 round trips, of ping() and of keepalive. A ping counts if its pong came before the
+    next ping was sent. information.statistics has the numbers since the beginning.
+
+    last: the latest.
+    minimum: the shortest.
+    mean: the mean.
+    p99: the shortest time within which 99 % of them ended. With fewer than 100, it is the longest.
+    """
+
+    last: float | None
+    minimum: float | None
+    mean: float | None
+    p99: float | None
+
+
 def refuse_copy(part: object) -> NoReturn:
     """Raises the TypeError for a part of a socket that copy or pickle is to copy."""
     raise TypeError(
@@ -243,6 +261,11 @@ class Information:
     def timings(self) -> Timings:
         """How long the parts of the last connect took, also after its end and after a failed connect."""
         return Timings(*self._socket._timings)
+
+    @property
+    def latency(self) -> Latency:
+        """How long the latest round trips of pings took: last, minimum, mean and p99, also after the end."""
+        return Latency(*self._socket._latency)
 
     @property
     def statistics(self) -> Statistics:

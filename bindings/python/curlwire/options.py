@@ -96,6 +96,9 @@ class Options(TypedDict, total=False):
     proxy_client_certificate: str | os.PathLike[str] | None
     proxy_client_key: str | os.PathLike[str] | None
     proxy_client_key_password: str | None
+    keepalive: Literal["idle", "ping", "pong", "off"]
+    send_high_water_mark: int
+    send_low_water_mark: int
 
 
 class MessageOptions(Options, total=False):

@@ -479,11 +479,13 @@ static bool add_type(PyObject *module, module_state *state, type_index index, cw
                 (PyGetSetDef){cw_option_key((cw_option)i), get_member, set_member,
                               describe((cw_option)i, state->control_docs[i]), (void *)(intptr_t)i};
     }
-    members[count] = (PyGetSetDef){"actual_unsolicited_pong_interval", get_actual_interval, NULL,
-                                   "How often the socket sends unsolicited pongs now. Seconds, a float: "
-                                   "desired_unsolicited_pong_interval while the connection is open, else 0. "
-                                   "Read-only.",
-                                   NULL};
+    members[count] =
+        (PyGetSetDef){"actual_unsolicited_pong_interval", get_actual_interval, NULL,
+                      "How often the socket sends unsolicited pongs now. Seconds, a float: "
+                      "as keepalive and desired_unsolicited_pong_interval say while the connection "
+                      "is open, else 0. "
+                      "Read-only.",
+                      NULL};
     static PyMethodDef methods[] = {{"__reduce_ex__", refuse_copy, METH_O, refuse_copy_doc},
                                     {NULL, NULL, 0, NULL}};
     PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)control_doc},

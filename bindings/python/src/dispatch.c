@@ -114,6 +114,17 @@ static void dispatch_trace(websocket *ws, const cw_event *e)
     Py_DECREF(handler);
 }
 
+static void dispatch_writable(websocket *ws)
+{
+    PyObject *handler = websocket_get_handler(ws, HANDLER_WRITABLE);
+    if (handler != Py_None) {
+        PyObject *amount = information_buffered_amount((PyObject *)ws, NULL);
+        call_handler(handler, ws, amount);
+        Py_XDECREF(amount);
+    }
+    Py_DECREF(handler);
+}
+
 /* Delivers an event to the handlers of its socket. Takes the event over. */
 static void dispatch_event(cw_event *e)
 {
@@ -127,6 +138,8 @@ static void dispatch_event(cw_event *e)
             websocket_validate(ws);
         if (ws != NULL && cw_event_get_type(e) == CW_EVENT_TRACE)
             dispatch_trace(ws, e);
+        if (ws != NULL && cw_event_get_type(e) == CW_EVENT_WRITABLE)
+            dispatch_writable(ws);
         cw_event_free(e);
     }
     Py_XDECREF((PyObject *)ws);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The handlers on_message_received and on_closed. This file stores them, subscribes the dispatcher's mailbox to the socket's
+/* The handlers on_message_received, on_closed and others. This file stores them, subscribes the dispatcher's mailbox to the socket's
  * events, and keeps an open socket with handlers alive. The class files define the attributes, and dispatch.c calls the
  * handlers. */
 #include "state.h"
@@ -37,7 +37,8 @@ PyObject *websocket_closed_handler(websocket *ws, cw_event *e)
 
 static bool has_handlers_locked(const websocket *ws)
 {
-    return ws->handlers[HANDLER_MESSAGE] != NULL || ws->handlers[HANDLER_CLOSED] != NULL;
+    return ws->handlers[HANDLER_MESSAGE] != NULL || ws->handlers[HANDLER_CLOSED] != NULL ||
+           ws->handlers[HANDLER_WRITABLE] != NULL;
 }
 
 bool websocket_has_handlers(websocket *ws)
@@ -104,6 +105,8 @@ static unsigned needed_events(websocket *ws)
         mask |= CW_EVENT_CERTIFICATE;
     if (ws->handlers[HANDLER_TRACE] != NULL)
         mask |= CW_EVENT_TRACE;
+    if (ws->handlers[HANDLER_WRITABLE] != NULL)
+        mask |= CW_EVENT_WRITABLE;
     fields_unlock();
     return mask;
 }

@@ -102,6 +102,29 @@ PyObject *information_timings(PyObject *self, void *Py_UNUSED(closure))
                          seconds(t.tls_us), seconds(t.upgrade_us), seconds(t.total_us));
 }
 
+PyObject *information_latency(PyObject *self, void *Py_UNUSED(closure))
+{
+    websocket *ws = (websocket *)self;
+    cw_latency l;
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_status status = cw_socket_get_latency(ws->socket, &l);
+    PyEval_RestoreThread(thread);
+    if (status != CW_OK)
+        return raise_status(ws->state, ws, status);
+    return Py_BuildValue("(NNNN)", seconds(l.last_us), seconds(l.minimum_us), seconds(l.mean_us),
+                         seconds(l.p99_us));
+}
+
+PyObject *information_buffered_amount(PyObject *self, void *Py_UNUSED(closure))
+{
+    websocket *ws = (websocket *)self;
+    size_t len_bytes;
+    PyThreadState *thread = PyEval_SaveThread();
+    cw_status status = cw_socket_get_buffered_amount(ws->socket, &len_bytes);
+    PyEval_RestoreThread(thread);
+    return status == CW_OK ? PyLong_FromSize_t(len_bytes) : raise_status(ws->state, ws, status);
+}
+
 /* ---- Statistics ---- */
 
 static PyObject *number_COUNT(uint64_t number, bool Py_UNUSED(is_known))

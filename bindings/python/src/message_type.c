@@ -52,8 +52,19 @@ static int set_on_message_received(PyObject *self, PyObject *value, void *Py_UNU
     return websocket_set_handler((websocket *)self, HANDLER_MESSAGE, value);
 }
 
+static PyObject *get_on_writable(PyObject *self, void *Py_UNUSED(closure))
+{
+    return websocket_get_handler((websocket *)self, HANDLER_WRITABLE);
+}
+
+static int set_on_writable(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    return websocket_set_handler((websocket *)self, HANDLER_WRITABLE, value);
+}
+
 static PyMethodDef methods[] = {
     {"send", FAST(message_send), METH_FASTCALL | METH_KEYWORDS, send_doc},
+    {"try_send", FAST(message_try_send), METH_FASTCALL | METH_KEYWORDS, try_send_message_doc},
     {"send_json", FAST(message_send_json), METH_FASTCALL | METH_KEYWORDS, send_json_doc},
     {"send_many", FAST(message_send_many), METH_FASTCALL | METH_KEYWORDS, send_many_doc},
     {"recv", FAST(message_recv), METH_FASTCALL | METH_KEYWORDS, recv_doc},
@@ -76,6 +87,14 @@ static PyGetSetDef members[] = {
      "The handler for messages, f(ws, args), or None. args is a MessageReceivedEventArgs. The dispatcher "
      "thread calls it for each message. An open socket with a handler stays alive until it has ended. Any "
      "thread may set it.",
+     NULL},
+    {"on_writable", get_on_writable, set_on_writable,
+     "The handler that says that there is room for try_send() again, f(ws, buffered_amount), or None. "
+     "buffered_amount is an int. After try_send() has returned False, or send() with timeout=0 has raised "
+     "WebSocketTimeout, the dispatcher thread calls the handler once: when the socket's queue has fallen to "
+     "control.send_low_water_mark. An open socket with a handler stays alive until it has ended. Any thread "
+     "may "
+     "set it.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 

@@ -131,8 +131,7 @@ const char send_doc[] =
     "compress: True compresses the message whatever its size, if the server has accepted compression.\n"
     "False does not compress it. The default is None, by control.compression_threshold.\n"
     "timeout: seconds without progress. None = no limit; the default is control.send_timeout.\n"
-    "With timeout=0 the call does not wait: the socket queues up to 256 KiB, or one larger message,\n"
-    "and the service thread writes it.\n"
+    "With timeout=0 the call does not wait, as try_send(), and raises WebSocketTimeout in place of False.\n"
     "Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for text that is not\n"
     "UTF-8, also for a str with lone surrogates. If a part of the message is sent already, a timeout\n"
     "drops the connection and raises ConnectionClosed. An exception after the first fragment of an\n"
@@ -159,6 +158,43 @@ PyObject *message_send(PyObject *self, PyObject *const *args, Py_ssize_t count, 
         return PyErr_Occurred() ? NULL : send_items(ws, given[0], text, compress, timeout_ms);
     payload_choose(&p, text);
     PyObject *result = send_payload(ws, &p, compress, timeout_ms);
+    payload_release(&p);
+    return result;
+}
+
+const char try_send_message_doc[] =
+    "try_send($self, /, data, *, text=None, compress=None)\n--\n\n"
+    "Sends one message if that needs no waiting. Returns True if the message was accepted, else False.\n\n"
+    "data: a str is sent as text, a bytes-like object as binary.\n"
+    "text, compress: as for send().\n"
+    "The socket queues what the kernel does not take at once, up to control.send_high_water_mark, or one\n"
+    "larger message, and the service thread writes it. False means that the queue has no room, or that\n"
+    "another thread is sending; nothing was sent. on_writable is called when there is room again.\n"
+    "Raises ConnectionClosed, StateError, ArgumentError, as send() does. Does not block. Any thread and\n"
+    "any handler may call it.";
+
+PyObject *message_try_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    static const signature sig = {METHOD_TRY_SEND, "try_send", 1, {"data", "text", "compress", NULL}, 2};
+    websocket *ws = (websocket *)self;
+    PyObject *given[ARGUMENTS_MAX], *result = NULL;
+    choice text;
+    cw_compress compress;
+    payload p;
+    if (!parse_arguments(ws, &sig, args, count, names, given) || !parse_choice(given[1], "text", &text) ||
+        !parse_compress(given[2], &compress) || !payload_acquire(ws->state, given[0], "try_send()", &p))
+        return NULL;
+    payload_choose(&p, text);
+    const cw_message m = {
+        .message_type = p.message_type, .data = p.data, .len_bytes = p.len_bytes, .compress = compress};
+    size_t sent_count;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_send_many(ws->socket, &m, 1, 0, &sent_count));
+    if (status == CW_OK || status == CW_WOULD_BLOCK)
+        result = PyBool_FromLong(status == CW_OK);
+    else
+        raise_status(ws->state, ws, status);
     payload_release(&p);
     return result;
 }

@@ -102,6 +102,7 @@ typedef enum handler_index {
     HANDLER_CLOSED,
     HANDLER_VALIDATION,
     HANDLER_TRACE,
+    HANDLER_WRITABLE,
     HANDLER_COUNT
 } handler_index;
 
@@ -228,7 +229,8 @@ typedef enum method {
     METHOD_SEND_JSON,
     METHOD_RECV_JSON,
     METHOD_RECV_STREAM,
-    METHOD_SET_CONNECTED_SOCKET
+    METHOD_SET_CONNECTED_SOCKET,
+    METHOD_TRY_SEND
 } method;
 
 typedef struct signature {
@@ -382,6 +384,8 @@ PyObject *information_text(PyObject *self, void *closure);
 PyObject *information_headers(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_bandwidth(PyObject *self, void *Py_UNUSED(closure));
 PyObject *information_timings(PyObject *self, void *Py_UNUSED(closure));
+PyObject *information_latency(PyObject *self, void *Py_UNUSED(closure));
+PyObject *information_buffered_amount(PyObject *self, void *Py_UNUSED(closure));
 /* Returns what curlwire has counted for a socket: a tuple in the order of CW_STATISTICS_LIST. */
 PyObject *information_statistics(PyObject *self, void *Py_UNUSED(closure));
 /* Returns such a tuple for the process, and the counts of close codes and of failures as dicts. */
@@ -486,9 +490,9 @@ int websocket_init(PyObject *self, PyObject *args, PyObject *keywords);
 
 /* ---- From sending.c and receiving.c: methods of MessageWebSocket ------------------------------------------- */
 
-extern const char send_doc[], send_many_doc[], send_json_doc[];
+extern const char send_doc[], try_send_message_doc[], send_many_doc[], send_json_doc[];
 extern const char send_final_frame_doc[], send_nonfinal_frame_doc[];
-keyword_method message_send, message_send_many, message_send_json;
+keyword_method message_send, message_try_send, message_send_many, message_send_json;
 keyword_method message_send_final_frame, message_send_nonfinal_frame;
 
 extern const char recv_doc[], recv_into_doc[], recv_json_doc[], recv_stream_doc[], receive_part_doc[];

@@ -297,7 +297,7 @@ static PyMethodDef methods[] = {
     {"_is_pending", websocket_is_pending, METH_NOARGS,
      "_is_pending($self, /)\n--\n\nReturns whether run_forever() still has to wait for this socket."},
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
-     "_has_handlers($self, /)\n--\n\nReturns whether on_message_received or on_closed is set."},
+     "_has_handlers($self, /)\n--\n\nReturns whether on_message_received, on_closed or on_writable is set."},
     {"_let_go", websocket_let_go, METH_NOARGS,
      "_let_go($self, /)\n--\n\nDrops the reference that keeps an open socket with handlers alive."},
     {NULL, NULL, 0, NULL}};
@@ -401,6 +401,14 @@ static PyGetSetDef attributes[] = {
          "'yes' or 'no', whether a session was resumed; None without TLS."),
     {"_timings", information_timings, NULL,
      "How long the parts of the last connect took: a tuple of float, in seconds, or None.", NULL},
+    {"_latency", information_latency, NULL,
+     "How long the latest round trips of pings took: the arguments of Latency.", NULL},
+    {"buffered_amount", information_buffered_amount, NULL,
+     "How many bytes of messages wait in the socket: an int. A call that does not wait, or a batch, has "
+     "accepted "
+     "them, and the kernel has not taken them yet. The headers of frames may count too. With libcurl's framing "
+     "and over TLS, libcurl may hold up to 64 KiB more. Any thread may read it.",
+     NULL},
     {"state", information_state, NULL,
      "The state: 'new', 'connecting', 'open', 'closing' or 'closed'. Any thread may read it.", NULL},
     {"close_code", information_close_code, NULL,
@@ -414,7 +422,7 @@ static PyGetSetDef attributes[] = {
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
      "An Information object with uri, effective_uri, protocol, extensions, local_address, remote_address, "
-     "framing, authorities, response_headers, bandwidth_statistics, statistics, tls, timings, state, "
+     "framing, authorities, response_headers, bandwidth_statistics, statistics, latency, tls, timings, state, "
      "server_certificate, "
      "server_intermediate_certificates, "
      "server_certificate_errors and server_certificate_error_severity. Any thread may read it.",

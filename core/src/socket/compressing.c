@@ -140,6 +140,7 @@ cw_status cw__compressing_send_locked(cw_socket *s, uint8_t opcode, bool ends_me
     s->out.sending = CW__SENDING_NOTHING;
     if (status != CW_OK) /* later data must not refer to data that did not go out */
         cw__deflater_forget(s->out.deflater);
+    cw__outbound_tell_writable_locked(s); /* a send may have found that this thread was sending */
     cw__socket_changed_locked(s);
     return status;
 }

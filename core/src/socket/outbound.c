@@ -3,7 +3,7 @@
  *
  * A send that may block writes its whole message in the calling thread: when it returns CW_OK, the kernel has
  * accepted every byte. A send that must not block writes the bytes that the kernel accepts and queues the rest, up to
- * QUEUE_BYTES for all such sends. The service thread writes the queue. Control frames go between frames, so a message
+ * send_high_water_mark for all such sends. The service thread writes the queue. Control frames go between frames, so a message
  * is cut into frames of at most frame_size.
  *
  * In a batch (cw_socket_batch_begin) the codec holds small frames back, up to 32 KiB, and writes them together.
@@ -19,7 +19,6 @@
 #include "socket.h"
 
 enum {
-    QUEUE_BYTES = 256 * 1024, /* limit of the queue for sends that must not block */
     SHARE_BYTES = 256 * 1024, /* bytes that a thread writes before it lets other threads have the lock */
     CONTROL_HEAD_BYTES = 6,   /* header of a control frame, with the mask */
     HELD = 0x1f /* not an opcode: a queued frame that stands for the frames that the codec holds back */
@@ -113,6 +112,17 @@ static cw__io write_queue_now(cw_socket *s)
     return io;
 }
 
+void cw__outbound_tell_writable_locked(cw_socket *s)
+{
+    int64_t low = cw__setting(s, CW_OPT_SEND_LOW_WATER_MARK);
+    int64_t half = cw__setting(s, CW_OPT_SEND_HIGH_WATER_MARK) / 2;
+
+    if (!s->out.wants_writable || s->out.data_bytes > (size_t)(low < half ? low : half))
+        return;
+    s->out.wants_writable = false;
+    cw__socket_post_locked(s, CW_EVENT_WRITABLE);
+}
+
 void cw__outbound_flush_locked(cw_socket *s)
 {
     size_t before = s->out.data_bytes;
@@ -127,10 +137,7 @@ void cw__outbound_flush_locked(cw_socket *s)
         cw__closing_ended_locked(s, s->fault.message);
     if (s->out.data_bytes < before || !s->out.first)
         cw__socket_changed_locked(s); /* wakes senders that wait for room, and flush */
-    if (s->out.wants_writable && s->out.data_bytes <= QUEUE_BYTES / 2) {
-        s->out.wants_writable = false;
-        cw__socket_post_locked(s, CW_EVENT_WRITABLE);
-    }
+    cw__outbound_tell_writable_locked(s);
     cw__socket_watch_locked(s);
 }
 
@@ -387,8 +394,8 @@ static bool is_turn(const cw_socket *s, size_t len_bytes, cw__sending mine, cons
 {
     if (s->out.sending != mine)
         return false;
-    return !s->out.first ||
-           (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + CW__FRAME_COST_BYTES <= QUEUE_BYTES);
+    return !s->out.first || (wait->timeout_ms == 0 && s->out.data_bytes + len_bytes + CW__FRAME_COST_BYTES <=
+                                                          (size_t)cw__setting(s, CW_OPT_SEND_HIGH_WATER_MARK));
 }
 
 static cw_status fail_turn(cw_socket *s, cw_status status, const cw__wait *wait)
@@ -398,6 +405,7 @@ static cw_status fail_turn(cw_socket *s, cw_status status, const cw__wait *wait)
                         "interrupted while waiting to send; nothing of this message was sent: send it again");
     if (wait->timeout_ms == 0) {
         s->out.wants_writable = true;
+        s->pending_events &= ~(unsigned)CW_EVENT_WRITABLE; /* an earlier event would be out of date */
         return cw__fail(CW_WOULD_BLOCK, "the send buffer is full; wait until the socket is writable and retry");
     }
     return cw__fail(CW_TIMED_OUT,

@@ -42,6 +42,7 @@ typedef enum cw__fragments { CW__FRAGMENTS_NONE, CW__FRAGMENTS_PLAIN, CW__FRAGME
 typedef struct cw__outbound {
     cw__queued_frame *first, *last;
     size_t data_bytes;       /* size of the queued data frames, each with CW__FRAME_COST_BYTES */
+    unsigned data_count;     /* number of those frames */
     uint64_t progress_bytes; /* bytes that the connection has accepted so far */
     unsigned pong_count;
     unsigned wants_read_count; /* writes in a row that sent nothing because TLS has to read first */
@@ -138,6 +139,7 @@ typedef struct cw__counts {
     uint64_t frames_sent[CW__OPCODE_COUNT];
     uint64_t wire_bytes_sent, wire_bytes_received; /* those of the link, when there is none any more */
     uint64_t round_trips, round_trip_sum_us, round_trip_last_us, round_trip_least_us, round_trip_most_us;
+    uint32_t round_trips_us[CW_LATENCY_ROUND_TRIPS]; /* number i is at i modulo the size */
     uint64_t failed_connects, ended_connections;
     size_t send_queue_bytes_most;
 } cw__counts;

@@ -10,7 +10,10 @@
 
 #include "socket.h"
 
-enum { WAITING_AT_MOST = 64 };
+enum {
+    WAITING_AT_MOST = 64,
+    PATIENCE_MS = 1000 /* how long a ping of CW_KEEPALIVE_PING waits for a pause */
+};
 
 static void put_number(uint64_t number, uint8_t out[CW__PING_NUMBER_BYTES])
 {
@@ -109,6 +112,9 @@ cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us)
  * sends is alive, and if it has closed TCP, a ping would destroy the data that is still on its way (pong.c). Pongs do
  * not postpone a ping.
  *
+ * With CW_KEEPALIVE_PING data does not postpone pings. A ping that is due while data arrives waits until nothing has
+ * arrived for CW__LULL_MS, but only for PATIENCE_MS: the program wants these pings.
+ *
  * The connection counts as lost if no byte arrives for ping_timeout after the first ping that follows the last byte.
  * That is at most ping_interval + ping_timeout after the byte. While the inbox is full nothing is read, so there are
  * no pings and the connection does not count as lost. Both clocks start again when reading resumes. */
@@ -155,9 +161,19 @@ static bool is_ping_queued(const cw_socket *s)
     return false;
 }
 
+/* Returns when the next ping is to be sent; INT64_MAX = never. */
+static int64_t ping_due_ms(const cw_socket *s)
+{
+    int64_t next_ms = s->pings.next_ms, lull_ms = s->pings.heard_ms + CW__LULL_MS;
+
+    if (cw__setting(s, CW_OPT_KEEPALIVE) != CW_KEEPALIVE_PING || next_ms == INT64_MAX || lull_ms <= next_ms)
+        return next_ms;
+    return lull_ms < next_ms + PATIENCE_MS ? lull_ms : next_ms + PATIENCE_MS;
+}
+
 static void keep_alive(cw_socket *s, int64_t now_ms)
 {
-    int64_t interval_ms = cw__setting(s, CW_OPT_PING_INTERVAL);
+    int64_t interval_ms = cw__pings_interval_ms(s);
 
     /* The interval runs from due time to due time, so that delays do not add up. */
     s->pings.next_ms =
@@ -188,7 +204,7 @@ static int64_t unsolicited_due_ms(const cw_socket *s)
 
 static void send_unsolicited(cw_socket *s, int64_t now_ms)
 {
-    s->pings.pong_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL));
+    s->pings.pong_ms = cw__pings_after(now_ms, cw__pongs_interval_ms(s));
     if (s->out.pong_count == 0) /* a pong that still waits to be written does the same */
         (void)cw__queue_control_locked(s, CW__OP_PONG, NULL, 0,
                                        false); /* without memory, the next one follows */
@@ -197,15 +213,15 @@ static void send_unsolicited(cw_socket *s, int64_t now_ms)
 cw_status cw_socket_get_actual_pong_interval(cw_socket *s, int64_t *interval_ms)
 {
     cw_status status = cw__socket_check(s);
-    int64_t desired_ms;
+    int64_t wanted_ms;
 
     *interval_ms = 0;
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    desired_ms = cw__setting(s, CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL);
-    if (s->codec && s->close.state == CW__CLOSE_NONE && !s->out.is_broken && desired_ms > 0)
-        *interval_ms = desired_ms;
+    wanted_ms = cw__pongs_interval_ms(s);
+    if (s->codec && s->close.state == CW__CLOSE_NONE && !s->out.is_broken && wanted_ms > 0)
+        *interval_ms = wanted_ms;
     cw__mutex_unlock(&s->lock);
     return CW_OK;
 }
@@ -228,7 +244,7 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
             return true;
         s->pings.deadline_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_PING_TIMEOUT));
     }
-    if (now_ms >= s->pings.next_ms)
+    if (now_ms >= ping_due_ms(s))
         keep_alive(s, now_ms);
     if (now_ms >= unsolicited_due_ms(s))
         send_unsolicited(s, now_ms);
@@ -246,5 +262,5 @@ int64_t cw__pings_due_locked(const cw_socket *s)
     if (s->pings.owed && s->in.is_drained)
         pong_ms = s->pings.is_behind ? s->pings.heard_ms + CW__LULL_MS : 0;
     pong_ms = earlier(pong_ms, unsolicited_due_ms(s));
-    return earlier(pong_ms, earlier(s->pings.next_ms, s->pings.deadline_ms));
+    return earlier(pong_ms, earlier(ping_due_ms(s), s->pings.deadline_ms));
 }

@@ -125,13 +125,30 @@ void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_
 
 /* ---- The clocks of keepalive (ping.c says what they are for) ---- */
 
+int64_t cw__pings_interval_ms(const cw_socket *s)
+{
+    int64_t mode = cw__setting(s, CW_OPT_KEEPALIVE);
+
+    return mode == CW_KEEPALIVE_IDLE || mode == CW_KEEPALIVE_PING ? cw__setting(s, CW_OPT_PING_INTERVAL) : 0;
+}
+
+int64_t cw__pongs_interval_ms(const cw_socket *s)
+{
+    int64_t mode = cw__setting(s, CW_OPT_KEEPALIVE);
+    int64_t desired_ms = cw__setting(s, CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL);
+
+    if (mode == CW_KEEPALIVE_OFF)
+        return 0;
+    return mode == CW_KEEPALIVE_PONG && desired_ms <= 0 ? cw__setting(s, CW_OPT_PING_INTERVAL) : desired_ms;
+}
+
 /* Starts the clocks again, because bytes have arrived, or because reading had stopped. */
 static void restart(cw_socket *s, int64_t now_ms, bool postpones_ping)
 {
     s->pings.heard_ms = now_ms;
     s->pings.deadline_ms = s->out.is_broken ? now_ms + BROKEN_LIMIT_MS : INT64_MAX;
     if (postpones_ping && !s->out.is_broken)
-        s->pings.next_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_PING_INTERVAL));
+        s->pings.next_ms = cw__pings_after(now_ms, cw__pings_interval_ms(s));
     s->in.heard = CW__HEARD_NOTHING;
 }
 
@@ -145,13 +162,14 @@ void cw__pings_broken_locked(cw_socket *s, int64_t now_ms)
 void cw__pings_start_locked(cw_socket *s, int64_t now_ms)
 {
     restart(s, now_ms, true);
-    s->pings.pong_ms = cw__pings_after(now_ms, cw__setting(s, CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL));
+    s->pings.pong_ms = cw__pings_after(now_ms, cw__pongs_interval_ms(s));
 }
 
 void cw__pings_heard_locked(cw_socket *s, int64_t now_ms)
 {
     if (s->in.heard != CW__HEARD_NOTHING)
-        restart(s, now_ms, s->in.heard == CW__HEARD_MORE);
+        restart(s, now_ms,
+                s->in.heard == CW__HEARD_MORE && cw__setting(s, CW_OPT_KEEPALIVE) != CW_KEEPALIVE_PING);
 }
 
 void cw__pings_paused_locked(cw_socket *s) { s->pings.is_paused = true; }

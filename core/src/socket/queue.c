@@ -28,6 +28,7 @@ static void count(cw_socket *s, const cw__queued_frame *f, bool comes)
     if (f->opcode == CW__OP_PONG)
         s->out.pong_count += comes ? 1u : -1u;
     if (!cw__queue_is_control(f->opcode)) {
+        s->out.data_count += comes ? 1u : -1u;
         if (comes) {
             s->out.data_bytes += f->len_bytes + CW__FRAME_COST_BYTES;
             if (s->out.data_bytes > s->counts.send_queue_bytes_most)
@@ -115,6 +116,15 @@ bool cw__queue_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data,
     return true;
 }
 
+size_t cw__queue_unsent_bytes(const cw_socket *s)
+{
+    const cw__queued_frame *f = s->out.first;
+    size_t sent_bytes =
+        f && !cw__queue_is_control(f->opcode) ? f->sent_bytes : 0; /* only the first may have begun */
+
+    return s->out.data_bytes - (size_t)s->out.data_count * CW__FRAME_COST_BYTES - sent_bytes;
+}
+
 void cw__queue_count_lost_locked(cw_socket *s, uint64_t len_bytes)
 {
     s->out.lost_bytes += len_bytes;
@@ -165,5 +175,6 @@ void cw__queue_destroy(cw__outbound *out)
     }
     out->last = NULL;
     out->data_bytes = 0;
+    out->data_count = 0;
     out->pong_count = 0;
 }

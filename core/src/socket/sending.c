@@ -253,6 +253,23 @@ cw_status cw_socket_flush(cw_socket *s, int timeout_ms)
     return cw__socket_leave_locked(s, &wait, status);
 }
 
+cw_status cw_socket_get_buffered_amount(cw_socket *s, size_t *len_bytes)
+{
+    cw_status status = cw__socket_check(s);
+
+    *len_bytes = 0;
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    if (s->codec && s->close.state != CW__CLOSE_ENDED) {
+        *len_bytes = cw__queue_unsent_bytes(s);
+        if (s->codec->calls->unwritten)
+            *len_bytes += s->codec->calls->unwritten(s->codec);
+    }
+    cw__mutex_unlock(&s->lock);
+    return CW_OK;
+}
+
 /* ---- Batches ---- */
 
 cw_status cw_socket_batch_begin(cw_socket *s)

@@ -188,6 +188,8 @@ void cw__queue_drop_locked(cw_socket *s);
 void cw__queue_lose_locked(cw_socket *s);
 /* Drops all frames without counting. Needs the lock, or a socket that no other thread has. */
 void cw__queue_destroy(cw__outbound *out);
+/* Returns how much of the queued messages has not been passed to the codec. Needs the lock. */
+size_t cw__queue_unsent_bytes(const cw_socket *s);
 /* Counts bytes of accepted messages that will not reach the peer. */
 void cw__queue_count_lost_locked(cw_socket *s, uint64_t len_bytes);
 
@@ -226,6 +228,9 @@ static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
 }
 /* Handles a pong: it answers the ping with the same number, and all earlier pings. */
 void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
+/* Return the intervals of the keepalive pings, and of the unsolicited pongs; 0 or negative = there are none. */
+int64_t cw__pings_interval_ms(const cw_socket *s);
+int64_t cw__pongs_interval_ms(const cw_socket *s);
 /* Returns now_ms + ms; INT64_MAX (never) if ms is 0 or negative. */
 static inline int64_t cw__pings_after(int64_t now_ms, int64_t ms) { return ms <= 0 ? INT64_MAX : now_ms + ms; }
 /* Starts the clocks of keepalive. For use when the connection has opened. */
@@ -322,6 +327,8 @@ static inline bool cw__outbound_wants_read(const cw_socket *s)
 }
 /* Writes as much of the queue as the connection accepts. */
 void cw__outbound_flush_locked(cw_socket *s);
+/* Posts CW_EVENT_WRITABLE if a send has found no room and the queue has some now. */
+void cw__outbound_tell_writable_locked(cw_socket *s);
 /* Writes the messages of a batch that the codec holds back. */
 void cw__outbound_release_locked(cw_socket *s);
 /* Waits for the caller's turn to send len_bytes: until no other thread sends and the queue is empty. If the call must

@@ -5,6 +5,7 @@
  *
  * Locks: `all.lock` guards the list, and comes before the lock of a socket. So no function that takes it may be called
  * under the lock of a socket. The counts of codes and statuses are atomic and need no lock. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "socket.h"
@@ -59,6 +60,7 @@ void cw__statistics_round_trip_locked(cw_socket *s, int64_t rtt_us)
         c->round_trip_least_us = us;
     if (us > c->round_trip_most_us)
         c->round_trip_most_us = us;
+    c->round_trips_us[c->round_trips % CW_LATENCY_ROUND_TRIPS] = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
     c->round_trips++;
     c->round_trip_sum_us += us;
     c->round_trip_last_us = us;
@@ -191,6 +193,46 @@ cw_status cw_get_statistics(cw_statistics *out)
     sums.round_trip_last_us = atomic_load_explicit(&last_us, memory_order_relaxed);
     set_mean(&sums);
     return hand_out(&sums, out);
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Sorts the round trips. */
+static void summarize(uint32_t *round_trips_us, size_t count, cw_latency *out)
+{
+    uint64_t sum_us = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum_us += round_trips_us[i];
+    qsort(round_trips_us, count, sizeof *round_trips_us, compare);
+    out->minimum_us = round_trips_us[0];
+    out->mean_us = (int64_t)(sum_us / count);
+    out->p99_us = round_trips_us[(count * 99 + 99) / 100 - 1];
+}
+
+cw_status cw_socket_get_latency(cw_socket *s, cw_latency *out)
+{
+    uint32_t round_trips_us[CW_LATENCY_ROUND_TRIPS];
+    uint64_t count;
+    cw_status status = cw__socket_check(s);
+
+    *out = (cw_latency){CW_TIMING_NONE, CW_TIMING_NONE, CW_TIMING_NONE, CW_TIMING_NONE};
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    count = s->counts.round_trips;
+    memcpy(round_trips_us, s->counts.round_trips_us, sizeof round_trips_us);
+    cw__mutex_unlock(&s->lock);
+    if (count == 0)
+        return CW_OK;
+    out->last_us = round_trips_us[(count - 1) % CW_LATENCY_ROUND_TRIPS];
+    summarize(round_trips_us, count < CW_LATENCY_ROUND_TRIPS ? count : CW_LATENCY_ROUND_TRIPS, out);
+    return CW_OK;
 }
 
 static bool next(atomic_uint_fast64_t *counts, int most, int *number, uint64_t *found)

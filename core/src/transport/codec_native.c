@@ -445,6 +445,13 @@ static cw__io codec_flush(cw__codec *base)
     return c->output ? write_kept(c) : CW__IO_OK;
 }
 
+static size_t codec_unwritten(const cw__codec *base)
+{
+    const codec_native *c = (const codec_native *)base;
+
+    return c->output ? c->output_end - c->output_start : 0;
+}
+
 /* ---- Making ---- */
 
 static void codec_destroy(cw__codec *base)
@@ -481,12 +488,14 @@ cw__codec *cw__codec_native_create(cw__link *link)
                                            .await = codec_await,
                                            .send = codec_send,
                                            .flush = codec_flush,
+                                           .unwritten = codec_unwritten,
                                            .destroy = codec_destroy};
     static const cw__codec_calls mixed = {.name = "mixed",
                                           .receive = decoder_receive,
                                           .discard = decoder_discard,
                                           .send = codec_send,
                                           .flush = codec_flush,
+                                          .unwritten = codec_unwritten,
                                           .destroy = codec_destroy};
     codec_native *c = cw__calloc(1, sizeof *c);
 

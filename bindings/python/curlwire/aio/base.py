@@ -184,12 +184,16 @@ class Socket(Generic[_Core]):
         elif event == _WRITABLE:
             if self._writable is not None and not self._writable.done():
                 self._writable.set_result(None)
+            self._tell_writable()
         else:
             if event in (_CLOSED, _CONNECT_FAILED):
                 self._end(event == _CLOSED)
             for future in self._changes:
                 if not future.done():
                     future.set_result(None)
+
+    def _tell_writable(self) -> None:
+        """Tells the program that the socket has room again."""
 
     def _end(self, was_open: bool) -> None:
         """Notes that the connection has ended, or that the connect has failed."""
@@ -434,6 +438,11 @@ class Socket(Generic[_Core]):
     def state(self) -> str:
         """The state: 'new', 'connecting', 'open', 'closing' or 'closed'."""
         return self._core.state
+
+    @property
+    def buffered_amount(self) -> int:
+        """How many bytes of messages wait in the socket, because the kernel has not taken them yet."""
+        return self._core.buffered_amount
 
     @property
     def uri(self) -> str | None:

@@ -34,6 +34,7 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
     def __init__(self, **control: Any) -> None:
         super().__init__(**control)
         self._on_message: Callable[[Self, _core.MessageReceivedEventArgs], object] | None = None
+        self._on_writable: Callable[[Self, int], object] | None = None
         self._receiver: asyncio.Task[None] | None = None
 
     @property
@@ -146,6 +147,23 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
         core = self._core
         await (await self._send_later(lambda: core._try_send(data, text, compress)))
 
+    def try_send(
+        self, data: "str | ReadableBuffer", *, text: bool | None = None, compress: bool | None = None
+    ) -> bool:
+        """Sends one message if that needs no waiting. Returns True if the message was accepted, else False.
+
+        data, text, compress: as for send().
+        The socket queues up to control.send_high_water_mark, or one larger message. False means that the queue
+        has no room, or that a task waits in send(); nothing was sent. on_writable is called when there is room
+        again. Raises as send() does.
+        """
+        done = None if self._writers else self._core._try_send(data, text, compress)
+        if done is None:
+            return False
+        with suppress(StopIteration):
+            done.send(None)
+        return True
+
     async def send_json(self, value: Any, *, dumps: Callable[[Any], Any] | None = None) -> None:
         """Sends a value as JSON, in one text message.
 
@@ -199,6 +217,24 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
             self._receiver = None
         elif handler is not None and self._receiver is None and self._core.state == "open":
             self._start()
+
+    @property
+    def on_writable(self) -> "Callable[[Self, int], object] | None":
+        """The handler that says that there is room for try_send() again, f(ws, buffered_amount), or None.
+
+        It may be a coroutine function. After try_send() has returned False or a send() had to wait, it is
+        called once: when the socket's queue has fallen to control.send_low_water_mark.
+        """
+        return self._on_writable
+
+    @on_writable.setter
+    def on_writable(self, handler: "Callable[[Self, int], object] | None") -> None:
+        self._on_writable = handler
+
+    def _tell_writable(self) -> None:
+        handler = self._on_writable
+        if handler is not None:
+            self._spawn(self._call(handler, self.buffered_amount))
 
     def _start(self) -> None:
         if self._on_message is not None and self._receiver is None:
