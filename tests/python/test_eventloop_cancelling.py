@@ -155,6 +155,26 @@ def test_cancelled_connect_ends(loop: Loop) -> None:
     loop.run(main)
 
 
+def test_cancelled_connect_at_any_point(loop: Loop) -> None:
+    """A connect is cancelled after each number of turns. Then the socket is new, closed, or usable."""
+
+    async def main() -> None:
+        for turns in range(40):
+            ws = loop.api.MessageWebSocket()
+            async with anyio.create_task_group() as group:
+                job = Job(group, lambda: ws.connect(echo()))  # noqa: B023
+                for _ in range(turns):
+                    await turn()
+                job.scope.cancel()
+                if not await job.end():
+                    await round_trip(ws)
+                    await ws.close()
+            await ws.wait_closed()
+            await until(lambda: ws.state in ("new", "closed"))  # noqa: B023
+
+    loop.run(main)
+
+
 def test_cancelling_leaves_the_socket_usable(loop: Loop) -> None:
     """Each call is cancelled after each number of turns that it takes. The socket still works."""
 

@@ -537,6 +537,50 @@ def test_stream_waits_for_a_slow_reader(loop: Loop) -> None:
     loop.run(main)
 
 
+def test_two_tasks_drain(loop: Loop) -> None:
+    """Each write is sent once. close() sends what no task has drained."""
+
+    async def main() -> None:
+        peer = Recorded("stall", "wait:200", "resume", "hang")
+        ws = await loop.api.connect(
+            peer.url, loop.api.StreamWebSocket, outbound_buffer_size=16_384, **IMPATIENT
+        )
+        sizes = [100_000 + number for number in range(20)]
+        async with anyio.create_task_group() as group:
+            for size in sizes:
+                ws.output_stream.write(b"x" * size)
+            assert ws._unwritten
+            group.start_soon(ws.output_stream.drain)
+            group.start_soon(ws.output_stream.drain)
+        for _ in range(3):
+            ws.output_stream.write(b"end")
+        await ws.close()
+        lengths = [frame["length"] for frame in peer.record()["frames"] if frame["opcode"] == 2]
+        assert lengths == [*sizes, 3, 3, 3]
+
+    loop.run(main)
+
+
+def test_what_was_not_drained_is_told(loop: Loop) -> None:
+    async def main() -> None:
+        ws = await loop.api.connect(
+            script("stall", "hang"),
+            loop.api.StreamWebSocket,
+            outbound_buffer_size=16_384,
+            send_timeout=0.05,
+            close_timeout=0.05,
+        )
+        while not ws._unwritten:
+            ws.output_stream.write(b"x" * 100_000)
+        ws.output_stream.close()
+        with pytest.raises(ConnectionClosed):
+            await ws.output_stream.drain()
+        with pytest.raises(ConnectionClosed, match=r"not reach|were not sent"):
+            await ws.output_stream.wait_closed()
+
+    loop.run(main)
+
+
 def test_output_stream_of_messages(loop: Loop) -> None:
     """Each write is a message of the type control.message_type."""
 

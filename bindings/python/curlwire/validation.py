@@ -8,7 +8,7 @@ at the same time, both answer, and the first answer counts.
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, NoReturn
 
 from curlwire._core import WebSocket
 from curlwire.certificates import Certificate, ChainValidationResult
@@ -135,7 +135,7 @@ async def validate_soon(core: WebSocket, owner: object, handler: Callable[..., o
     question.waiting.append(question)
     try:
         if handler is None:
-            raise _no_handler()
+            _refuse_without_handler()
         result = handler(owner, ServerCustomValidationRequestedEventArgs(question))
         if isinstance(result, Awaitable):
             await result
@@ -145,8 +145,8 @@ async def validate_soon(core: WebSocket, owner: object, handler: Callable[..., o
     question.end(question)
 
 
-def _no_handler() -> StateError:
-    return StateError("there is no handler any more, so the certificate is rejected")
+def _refuse_without_handler() -> NoReturn:
+    raise StateError("there is no handler any more, so the certificate is rejected")
 
 
 def validate(socket: WebSocket, handler: Callable[..., object] | None) -> None:
@@ -155,7 +155,7 @@ def validate(socket: WebSocket, handler: Callable[..., object] | None) -> None:
     question.waiting.append(question)
     try:
         if handler is None:
-            raise _no_handler()
+            _refuse_without_handler()
         result = handler(socket, ServerCustomValidationRequestedEventArgs(question))
         if result is not None:
             check_result(handler, result)

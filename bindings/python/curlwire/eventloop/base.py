@@ -9,7 +9,7 @@ import atexit
 import weakref
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from curlwire import _core
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _CONNECTED, _CONNECT_FAILED, _CLOSED, _WRITABLE, _READABLE = 8, 16, 2, 4, 128  # the values of cw_event_type
 _CERTIFICATE, _TRACE = 32, 64
 _EVENTS = _CONNECTED | _CONNECT_FAILED | _CLOSED | _WRITABLE | _READABLE | _CERTIFICATE
+TIMEOUT = _core.WebErrorStatus.TIMEOUT
 _GONE = 1011  # the close code of a block that an exception leaves
 
 _T = TypeVar("_T")
@@ -76,11 +77,6 @@ def _on_idle(reference: "weakref.ref[Socket[Any]]") -> None:
         socket._on_idle()
 
 
-def timed_out(text: str) -> WebSocketTimeout:
-    """Makes the exception for a call that has timed out."""
-    return WebSocketTimeout(text, status=_core.WebErrorStatus.TIMEOUT)
-
-
 class _Waiter:
     """A task that waits until attempt() returns something other than None."""
 
@@ -121,7 +117,8 @@ class Socket(Handlers[Core]):
         self._changes: list[Future[None]] = []  # tasks in connect() and wait_closed()
         self._is_started = False  # connect() has returned, or is about to
         self._has_ended = False
-        self._unwritten: deque[bytes] = deque()  # writes of the stream that the socket had no room for
+        # writes of the stream that the socket had no room for, and whether they are text
+        self._unwritten: deque[tuple[bytes, bool]] = deque()
         self._failure: Exception | None = None  # of such a write; drain() raises it
 
     # ---- the loop
@@ -258,7 +255,9 @@ class Socket(Handlers[Core]):
                 self._give_back(waiter.future)
                 if isinstance(error, WebSocketTimeout) or timeout is None:
                     raise
-                raise timed_out(f"timed out after {timeout:g} s while waiting for {what}") from None
+                raise WebSocketTimeout(
+                    f"timed out after {timeout:g} s while waiting for {what}", status=TIMEOUT
+                ) from None
             except BaseException:
                 self._give_back(waiter.future)
                 raise
@@ -322,6 +321,9 @@ class Socket(Handlers[Core]):
         did not reach the server. A second close() only waits. If the task is cancelled, the handshake goes on
         in the background.
         """
+        if self._unwritten:
+            with suppress(ConnectionClosed, WebSocketTimeout):  # wait_closed() says what was lost
+                await self._drain()
         self._begin_close(code, reason)
         await self.wait_closed()
 
@@ -344,14 +346,27 @@ class Socket(Handlers[Core]):
                     while self._is_in_hub and not self._has_ended:
                         await self._change()
             except TimeoutError:
-                raise timed_out(
-                    f"timed out after {timeout:g} s while waiting for the end of the connection"
+                raise WebSocketTimeout(
+                    f"timed out after {timeout:g} s while waiting for the end of the connection",
+                    status=TIMEOUT,
                 ) from None
         if self._has_ended:
             self._core.wait_closed(0)
+            self._check_written()
+
+    def _check_written(self) -> None:
+        lost_bytes = sum(len(data) for data, _ in self._unwritten)
+        if lost_bytes:
+            self._unwritten.clear()
+            raise ConnectionClosed(
+                f"{lost_bytes} bytes that were written to output_stream were not sent: "
+                "await drain() before close()",
+                code=self.close_code,
+            )
 
     def abort(self) -> None:
         """Drops the connection at once, without a closing handshake. Any thread may call it."""
+        self._unwritten.clear()
         self._core.abort()
 
     async def ping(self, timeout: float | Default | None = DEFAULT) -> float:
@@ -411,8 +426,9 @@ class Socket(Handlers[Core]):
             async with loop.timeout(limit):
                 await self._writable
         except TimeoutError:
-            raise timed_out(
-                f"the connection took no byte for {limit:g} s (send_timeout): the server does not read"
+            raise WebSocketTimeout(
+                f"the connection took no byte for {limit:g} s (send_timeout): the server does not read",
+                status=TIMEOUT,
             ) from None
         finally:
             self._writable = None
@@ -450,25 +466,27 @@ class Socket(Handlers[Core]):
     def _write(self, data: bytes) -> None:
         """Sends a message, or keeps it for _drain()."""
         self._loop()
-        is_text = self._is_stream_text()
-        done = None if self._unwritten or self._writers else self._core._try_send(data, is_text, None)
-        if done is None:
-            self._unwritten.append(data)
-            return
-        try:
-            done.send(None)
-        except StopIteration:
-            pass
-        except ConnectionClosed as error:
-            self._failure = error
+        self._unwritten.append((data, self._is_stream_text()))
+        if len(self._unwritten) == 1 and not self._writers:
+            self._send_unwritten()
+
+    def _send_unwritten(self) -> bool | None:
+        """Sends what _write() has kept. Returns None if it would have to wait."""
+        while self._unwritten:
+            done = self._core._try_send(*self._unwritten[0], None)
+            if done is None:
+                return None
+            self._unwritten.popleft()
+            try:
+                done.send(None)
+            except StopIteration:
+                pass
+            except ConnectionClosed as error:
+                self._failure = error
+        return True
 
     async def _drain(self) -> None:
-        await self._checkpoint()
-        while self._unwritten and self._failure is None:
-            data = self._unwritten[0]
-            is_text = self._is_stream_text()
-            await (await self._send_later(partial(self._core._try_send, data, is_text, None)))
-            self._unwritten.popleft()
+        await self._send_later(self._send_unwritten)
         if self._failure is not None:
             raise self._failure
 

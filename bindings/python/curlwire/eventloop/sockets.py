@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from curlwire import _core, json_messages
 from curlwire.defaults import DEFAULT, Default
 from curlwire.errors import ConnectionClosed, WebSocketTimeout
-from curlwire.eventloop.base import MessageCore, Socket, StreamCore, timed_out
+from curlwire.eventloop.base import TIMEOUT, MessageCore, Socket, StreamCore
 from curlwire.eventloop.fragments import send_items
 from curlwire.eventloop.handlers import checked
 from curlwire.eventloop.hub import Task
@@ -73,7 +73,9 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
             async with self._loop().timeout(limit):
                 return await receiving
         except TimeoutError:
-            raise timed_out(f"timed out after {limit:g} s while waiting for a message") from None
+            raise WebSocketTimeout(
+                f"timed out after {limit:g} s while waiting for a message", status=TIMEOUT
+            ) from None
 
     async def recv_json(
         self, timeout: float | Default | None = None, *, loads: Callable[[Any], Any] | None = None

@@ -216,7 +216,10 @@ class OutputStream:
         return self._socket.state in ("closing", "closed")
 
     def close(self) -> None:
-        """Begins to close the socket, with code 1000."""
+        """Begins to close the socket, with code 1000. Await drain() before, because the call does not wait.
+
+        What was not sent is lost then, and wait_closed() raises ConnectionClosed.
+        """
         self._socket._begin_close(1000, "")
 
     async def wait_closed(self) -> None:
