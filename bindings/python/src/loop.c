@@ -116,7 +116,8 @@ PyObject *websocket_ask_certificate(PyObject *self, PyObject *asks)
 bool is_in_loop(websocket *ws)
 {
     module_state *state = ws->state;
-    if (ws->loop == NULL) /* the socket is not connected yet, or it belongs to trio, whose class checks this itself */
+    if (ws->loop ==
+        NULL) /* the socket is not connected yet, or it belongs to trio, whose class checks this itself */
         return true;
     if (state->get_running_loop == NULL) {
         PyObject *module = PyImport_ImportModule("asyncio");
@@ -137,9 +138,10 @@ bool is_in_loop(websocket *ws)
 
 /* ---- Sending ---- */
 
-const char try_send_doc[] = "_try_send($self, data, text, compress, /)\n--\n\n"
-                            "Sends a message, and returns a Done, or None if it would have to wait. Also returns\n"
-                            "None for data that is neither a str nor bytes-like.";
+const char try_send_doc[] =
+    "_try_send($self, data, text, compress, /)\n--\n\n"
+    "Sends a message, and returns a Done, or None if it would have to wait. Also returns\n"
+    "None for data that is neither a str nor bytes-like.";
 
 PyObject *websocket_try_send(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {

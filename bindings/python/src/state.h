@@ -461,7 +461,8 @@ PyObject *take_message(websocket *ws, choice decode, message_form form);
 /* Sets the StateError for a second task that receives. Returns NULL. */
 PyObject *raise_alone(module_state *state);
 extern const char try_send_doc[], try_fragment_doc[], try_recv_doc[], try_read_doc[];
-fast_method websocket_connect_start, websocket_subscribe, websocket_try_send, message_try_fragment, message_try_recv;
+fast_method websocket_connect_start, websocket_subscribe, websocket_try_send, message_try_fragment,
+    message_try_recv;
 PyObject *websocket_ask_certificate(PyObject *self, PyObject *asks);
 plain_method websocket_connect_end, websocket_poll_begin, websocket_poll_end;
 PyObject *stream_try_read(PyObject *self, PyObject *size);
