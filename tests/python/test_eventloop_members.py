@@ -319,7 +319,7 @@ def test_flush_and_send_time_out(loop: Loop) -> None:
     loop.run(main)
 
 
-def test_ping(loop: Loop) -> None:
+def test_ping_in_a_loop(loop: Loop) -> None:
     async def main() -> None:
         async with loop.api.connect(echo()) as ws:
             assert 0 <= await ws.ping() < WAIT

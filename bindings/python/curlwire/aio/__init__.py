@@ -8,12 +8,13 @@ and options are those of the package curlwire.
 
 from curlwire.aio.classes import MessageWebSocket, StreamWebSocket, connect
 from curlwire.eventloop.batching import Batch
-from curlwire.eventloop.connecting import Connecting
+from curlwire.eventloop.connecting import Connecting, Connector
 from curlwire.eventloop.streams import InputStream, MessageStream, OutputStream
 
 __all__ = [
     "Batch",
     "Connecting",
+    "Connector",
     "InputStream",
     "MessageStream",
     "MessageWebSocket",

@@ -36,4 +36,4 @@ class StreamWebSocket(sockets.StreamWebSocket):
     _hub_class = Hub
 
 
-connect = Connector("aio", MessageWebSocket, StreamWebSocket).connect
+connect: Connector[MessageWebSocket, StreamWebSocket] = Connector("aio", MessageWebSocket, StreamWebSocket)

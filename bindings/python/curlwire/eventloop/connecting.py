@@ -48,7 +48,12 @@ class Connecting(Generic[_AnySocket]):
 
 
 class Connector(Generic[_Message, _Stream]):
-    """Has the function connect() of a package, curlwire.aio or curlwire.trio."""
+    """Connects to a server: connect(uri) returns an awaitable of the open socket.
+
+    Use it as 'ws = await connect(uri)' or as 'async with connect(uri) as ws'. The block closes the socket at
+    its end. The arguments are those of curlwire.connect(). socket_class is a class of this package; the
+    default is MessageWebSocket. Raises as curlwire.connect() does.
+    """
 
     def __init__(self, package: str, message_class: type[_Message], stream_class: type[_Stream]) -> None:
         self._package = package
@@ -56,7 +61,7 @@ class Connector(Generic[_Message, _Stream]):
         self._stream_class = stream_class
 
     @overload
-    def connect(
+    def __call__(
         self,
         uri: str,
         socket_class: type[_OtherStream],
@@ -69,7 +74,7 @@ class Connector(Generic[_Message, _Stream]):
     ) -> Connecting[_OtherStream]: ...
 
     @overload
-    def connect(
+    def __call__(
         self,
         uri: str,
         socket_class: type[_OtherMessage],
@@ -82,9 +87,10 @@ class Connector(Generic[_Message, _Stream]):
     ) -> Connecting[_OtherMessage]: ...
 
     @overload
-    def connect(
+    def __call__(
         self,
         uri: str,
+        socket_class: None = None,
         *,
         headers: HeaderPairs | None = None,
         subprotocols: Sequence[str] | None = None,
@@ -93,7 +99,7 @@ class Connector(Generic[_Message, _Stream]):
         **control: Unpack[MessageOptions],
     ) -> Connecting[_Message]: ...
 
-    def connect(
+    def __call__(
         self,
         uri: str,
         socket_class: type[Any] | None = None,
@@ -104,13 +110,7 @@ class Connector(Generic[_Message, _Stream]):
         sock: "socket.socket | int | None" = None,
         **control: Any,
     ) -> Connecting[Any]:
-        """Returns an awaitable that connects to a server and returns the open socket.
-
-        Use it as 'ws = await connect(uri)' or as 'async with connect(uri) as ws'. The block closes the socket
-        at its end. The arguments are those of curlwire.connect(). socket_class is a class of this package; the
-        default is MessageWebSocket.
-        Raises as curlwire.connect() does.
-        """
+        """Returns an awaitable that connects to a server and returns the open socket."""
         classes = (self._message_class, self._stream_class)
         made = make_socket(
             self._message_class if socket_class is None else socket_class,

@@ -7,13 +7,14 @@ are those of the package curlwire.
 """
 
 from curlwire.eventloop.batching import Batch
-from curlwire.eventloop.connecting import Connecting
+from curlwire.eventloop.connecting import Connecting, Connector
 from curlwire.eventloop.streams import InputStream, MessageStream, OutputStream
 from curlwire.trio.classes import MessageWebSocket, StreamWebSocket, connect
 
 __all__ = [
     "Batch",
     "Connecting",
+    "Connector",
     "InputStream",
     "MessageStream",
     "MessageWebSocket",

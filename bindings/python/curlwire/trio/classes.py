@@ -75,4 +75,4 @@ class StreamWebSocket(sockets.StreamWebSocket):
         await trio.lowlevel.checkpoint()
 
 
-connect = Connector("trio", MessageWebSocket, StreamWebSocket).connect
+connect: Connector[MessageWebSocket, StreamWebSocket] = Connector("trio", MessageWebSocket, StreamWebSocket)

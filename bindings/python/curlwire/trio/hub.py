@@ -10,7 +10,6 @@ from typing import Any, Generic, TypeVar
 
 import outcome
 import trio
-from trio.lowlevel import TrioToken
 
 from curlwire.eventloop import hub
 
@@ -114,14 +113,12 @@ async def _run(scope: trio.CancelScope, coroutine: Coroutine[Any, Any, None]) ->
 class Hub(hub.Hub):
     """A run of trio with its mailbox."""
 
-    loop: TrioToken
-
-    def __init__(self, loop: TrioToken) -> None:
+    def __init__(self, loop: Any) -> None:
         super().__init__(loop)
         self._readers: dict[int, trio.CancelScope] = {}
 
     @staticmethod
-    def running_loop() -> TrioToken:
+    def running_loop() -> Any:
         """Returns the token of the running trio. Raises RuntimeError if none runs."""
         return trio.lowlevel.current_trio_token()
 
