@@ -53,7 +53,7 @@ class Hub(hub.Hub):
 
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Returns a block that raises TimeoutError when its time is over."""
-        return asyncio.timeout(seconds)
+        return hub.NO_LIMIT if seconds is None else asyncio.timeout(seconds)
 
     def create_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs a coroutine."""

@@ -7,13 +7,15 @@ curlwire.aio and curlwire.trio have one class each that does the rest for their 
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from curlwire import _core
 from curlwire.errors import StateError
 
 _T = TypeVar("_T")
+
+NO_LIMIT: AbstractAsyncContextManager[object] = nullcontext()  # what timeout(None) returns
 
 
 class Future(Protocol, Generic[_T]):

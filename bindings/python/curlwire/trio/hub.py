@@ -4,6 +4,7 @@
 import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -73,8 +74,8 @@ class Future(Generic[_T]):
 class _Limit:
     """A block that raises TimeoutError when its time is over."""
 
-    def __init__(self, seconds: float | None) -> None:
-        self._scope: trio.CancelScope = trio.move_on_after(float("inf") if seconds is None else seconds)
+    def __init__(self, seconds: float) -> None:
+        self._scope: trio.CancelScope = trio.move_on_after(seconds)
 
     async def __aenter__(self) -> None:
         self._scope.__enter__()
@@ -148,9 +149,9 @@ class Hub(hub.Hub):
         """Returns a new future."""
         return Future()
 
-    def timeout(self, seconds: float | None) -> _Limit:
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Returns a block that raises TimeoutError when its time is over."""
-        return _Limit(seconds)
+        return hub.NO_LIMIT if seconds is None else _Limit(seconds)
 
     def create_task(self, coroutine: Coroutine[Any, Any, None]) -> trio.CancelScope:
         """Runs a coroutine."""
