@@ -60,18 +60,19 @@ def test_nothing_is_left_out_that_does_not_exist() -> None:
         )
 
 
-def test_connect_has_the_same_parameters(loop: Loop) -> None:
-    wanted = inspect.signature(curlwire.connect).parameters
-    assert list(inspect.signature(loop.api.connect).parameters) == list(wanted)
+def test_connect_has_the_parameters_of_the_synchronous_one(loop: Loop) -> None:
+    wanted = list(inspect.signature(curlwire.connect).parameters)
+    got = inspect.signature(loop.api.connect).parameters
+    assert [name for name in got if name in wanted] == wanted
 
 
-def test_both_packages_have_the_same_names() -> None:
+def test_trio_has_no_names_of_its_own() -> None:
     from curlwire import aio, trio
 
-    assert aio.__all__ == trio.__all__
-    for name in aio.__all__:
-        assert inspect.getdoc(getattr(aio, name))
-        assert inspect.getdoc(getattr(trio, name))
+    assert set(trio.__all__) <= set(aio.__all__)
+    for api in (aio, trio):
+        for name in api.__all__:
+            assert inspect.getdoc(getattr(api, name)), name
 
 
 def test_facts(loop: Loop) -> None:
