@@ -35,14 +35,36 @@ from worker import (
 Times = tuple[Clock, Clock, Answer]
 
 
-class Curlwire:
+class Client:
+    """The calls as most clients name them. Each client says how it connects, and what it does otherwise."""
+
+    async def end(self) -> None:
+        pass
+
+    def send(self, ws: Any) -> Any:
+        return ws.send
+
+    async def send_text(self, ws: Any, text: str) -> None:
+        await ws.send(text)
+
+    def recv(self, ws: Any) -> Any:
+        return ws.recv
+
+    def payload(self, message: Any) -> Any:
+        return message
+
+    def iterate(self, ws: Any) -> Any:
+        return ws
+
+    async def close(self, ws: Any) -> None:
+        await ws.close()
+
+
+class Curlwire(Client):
     async def begin(self) -> None:
         from curlwire import aio
 
         self.connect = aio.connect
-
-    async def end(self) -> None:
-        pass
 
     async def open(self, url: str) -> Any:
         options: dict[str, Any] = {"compression": "deflate" if wants_deflate(url) else "none"}
@@ -50,58 +72,19 @@ class Curlwire:
             options["ca_file"] = os.environ["BENCH_CA"]
         return await self.connect(url, max_message_size=None, **options)
 
-    def send(self, ws: Any) -> Any:
-        return ws.send
 
-    async def send_text(self, ws: Any, text: str) -> None:
-        await ws.send(text)
-
-    def recv(self, ws: Any) -> Any:
-        return ws.recv
-
-    def payload(self, message: Any) -> Any:
-        return message
-
-    def iterate(self, ws: Any) -> Any:
-        return ws
-
-    async def close(self, ws: Any) -> None:
-        await ws.close()
-
-
-class Websockets:
+class Websockets(Client):
     async def begin(self) -> None:
         from websockets.asyncio.client import connect
 
         self.connect = connect
 
-    async def end(self) -> None:
-        pass
-
     async def open(self, url: str) -> Any:
         compression = "deflate" if wants_deflate(url) else None
         return await self.connect(url, compression=compression, max_size=None, ssl=tls_of(url))
 
-    def send(self, ws: Any) -> Any:
-        return ws.send
 
-    async def send_text(self, ws: Any, text: str) -> None:
-        await ws.send(text)
-
-    def recv(self, ws: Any) -> Any:
-        return ws.recv
-
-    def payload(self, message: Any) -> Any:
-        return message
-
-    def iterate(self, ws: Any) -> Any:
-        return ws
-
-    async def close(self, ws: Any) -> None:
-        await ws.close()
-
-
-class Aiohttp:
+class Aiohttp(Client):
     """aiohttp with one session for all connections, as its documentation demands, and without a size limit."""
 
     async def begin(self) -> None:
@@ -128,14 +111,8 @@ class Aiohttp:
     def payload(self, message: Any) -> Any:
         return message.data
 
-    def iterate(self, ws: Any) -> Any:
-        return ws
 
-    async def close(self, ws: Any) -> None:
-        await ws.close()
-
-
-class CurlCffi:
+class CurlCffi(Client):
     async def begin(self) -> None:
         from curl_cffi import AsyncSession
 
@@ -154,17 +131,11 @@ class CurlCffi:
     async def send_text(self, ws: Any, text: str) -> None:
         await ws.send_str(text)
 
-    def recv(self, ws: Any) -> Any:
-        return ws.recv
-
     def payload(self, message: Any) -> Any:
         return message[0]
 
     def iterate(self, ws: Any) -> Any:
         return None
-
-    async def close(self, ws: Any) -> None:
-        await ws.close()
 
 
 async def roundtrip(client: Any, job: Job) -> Times:

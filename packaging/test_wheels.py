@@ -64,7 +64,10 @@ SUITE = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120")
 WITHOUT_LUA = ("--ignore=tests/python/test_nginx_lua.py", "-k", "not (scenario and lua)")
 PYTHON_SUITE = (*SUITE, "tests/python", *WITHOUT_LUA)
 # What the Python suite imports. tests/requirements.txt has the versions.
-OF_SUITE = ("pytest", "pytest-timeout", "websockets", "aiohttp", "mypy", "gevent", "eventlet")
+OF_SUITE = (
+    *("pytest", "pytest-timeout", "websockets", "aiohttp", "mypy", "gevent", "eventlet"),
+    *("uvloop", "trio", "anyio"),
+)
 # cffi, which gevent needs, refuses the free-threaded 3.13, and pip would compile a part of mypy for it in Rust.
 # So the tests of gevent and eventlet, and one with mypy, are left out.
 NOT_FREE = ("gevent", "eventlet", "mypy")

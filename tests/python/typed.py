@@ -9,7 +9,15 @@ from datetime import datetime
 from typing import Literal, assert_type
 
 import curlwire
-from curlwire import ClosedEventArgs, MessageReceivedEventArgs, MessageWebSocket, StreamWebSocket, WebSocket
+import curlwire.trio
+from curlwire import (
+    ClosedEventArgs,
+    MessageReceivedEventArgs,
+    MessageWebSocket,
+    StreamWebSocket,
+    WebSocket,
+    aio,
+)
 
 
 class MyWebSocket(MessageWebSocket):
@@ -189,3 +197,30 @@ def validation(ws: MessageWebSocket) -> None:
     ws.on_trace = None
     curlwire.log_trace(ws)
     ws.on_server_custom_validation_requested = closed_mine  # type: ignore[assignment]
+
+
+async def closed_soon(ws: aio.MessageWebSocket, args: ClosedEventArgs) -> None:
+    await ws.wait_closed()
+
+
+async def in_asyncio() -> None:
+    async with aio.connect("ws://localhost/", compression="deflate") as ws:
+        assert_type(ws, aio.MessageWebSocket)
+        assert_type(await ws.send_many(["a", b"b"], timeout=1), int)
+        assert_type(await (await ws.recv_stream()).readline(), bytes)
+        ws.on_closed = closed_soon
+        await ws.send(5)  # type: ignore[arg-type]
+    stream = await aio.connect("ws://localhost/", aio.StreamWebSocket, sock=5)
+    assert_type(stream, aio.StreamWebSocket)
+    assert_type(stream.close_code, int | None)
+    aio.connect("ws://localhost/", bad_option=1)  # type: ignore[call-overload]
+
+
+async def in_trio() -> None:
+    class Mine(curlwire.trio.MessageWebSocket):
+        pass
+
+    assert_type(await curlwire.trio.connect("ws://localhost/", Mine), Mine)
+    async with curlwire.trio.connect("ws://localhost/", subprotocols=["chat"]) as ws:
+        assert_type(ws, curlwire.trio.MessageWebSocket)
+        assert_type(await ws.ping(), float)

@@ -48,6 +48,32 @@ def add_headers(ws: _HasHeaders, headers: HeaderPairs | None) -> None:
         ws.add_request_header(name, value)
 
 
+def make_socket(
+    socket_class: type[Any],
+    classes: tuple[type[Any], ...],
+    of_package: str,
+    headers: HeaderPairs | None,
+    subprotocols: Sequence[str] | None,
+    sock: socket.socket | int | None,
+    control: dict[str, Any],
+) -> Any:
+    """Makes the socket of a connect() from its arguments, and checks those that the socket does not check.
+
+    of_package: the end of the sentence that names the classes, if they are not those of curlwire.
+    """
+    if not isinstance(socket_class, type) or not issubclass(socket_class, classes):
+        raise TypeError(
+            f"socket_class must be MessageWebSocket or StreamWebSocket{of_package}, not {socket_class!r}"
+        )
+    if subprotocols is not None and control.setdefault("supported_protocols", subprotocols) is not subprotocols:
+        raise TypeError("subprotocols and supported_protocols are the same option: give one of them")
+    made = socket_class(**control)
+    add_headers(made, headers)
+    if sock is not None:
+        made.set_connected_socket(sock)
+    return made
+
+
 @overload
 def connect(
     uri: str,
@@ -111,13 +137,9 @@ def connect(
     Blocks until connected. Any thread may call it.
     """
     refuse_await("connect", sys._getframe(1))
-    if not isinstance(socket_class, type) or not issubclass(socket_class, (MessageWebSocket, StreamWebSocket)):
-        raise TypeError(f"socket_class must be MessageWebSocket or StreamWebSocket, not {socket_class!r}")
-    if subprotocols is not None and control.setdefault("supported_protocols", subprotocols) is not subprotocols:
-        raise TypeError("subprotocols and supported_protocols are the same option: give one of them")
-    ws = socket_class(**control)
-    add_headers(ws, headers)
-    if sock is not None:
-        ws.set_connected_socket(sock)
+    classes = (MessageWebSocket, StreamWebSocket)
+    ws: MessageWebSocket | StreamWebSocket = make_socket(
+        socket_class, classes, "", headers, subprotocols, sock, control
+    )
     ws.connect(uri, timeout=timeout)
     return ws

@@ -95,6 +95,8 @@ class ConnectionClosed(WebSocketError, ConnectionError):
     during the closing handshake.
     reason: the peer's close reason, a str; for 1006 a text about how the connection was lost.
     was_clean: a bool, True if both close frames were exchanged.
+    __cause__: if the connection was lost (code 1006), an OSError with the reason, such as a
+    ConnectionResetError or a TimeoutError. None after a closing handshake.
     """
 
     def __init__(
@@ -113,6 +115,8 @@ class ConnectionClosed(WebSocketError, ConnectionError):
         self.reason = reason
         self.was_clean = was_clean
 
+
+_LOST = 1006  # the close code of a connection that was lost
 
 _CLASSES: dict[str, type[WebSocketError]] = {
     "CW_WOULD_BLOCK": WebSocketTimeout,
@@ -138,6 +142,13 @@ def _connect_error(status: WebErrorStatus, http_status: int) -> type[ConnectErro
     if status is WebErrorStatus.TIMEOUT:
         return ConnectTimeout
     return ConnectError
+
+
+def _cause(reason: str, status: WebErrorStatus, os_errno: int) -> OSError:
+    """Makes the exception that says why a connection was lost."""
+    if os_errno:
+        return OSError(os_errno, reason)  # which makes the subclass of that errno
+    return (TimeoutError if status is WebErrorStatus.TIMEOUT else ConnectionAbortedError)(reason)
 
 
 def make_error(
@@ -168,6 +179,8 @@ def make_error(
             os_errno=os_errno,
         )
         closed.option = option
+        if code == _LOST:
+            closed.__cause__ = _cause(reason, status, os_errno)
         return closed
     if core_status == "CW_CONNECT_FAILED":
         error_class: type[WebSocketError] = _connect_error(status, http_status)

@@ -6,9 +6,9 @@ at the same time, both answer, and the first answer counts.
 """
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, NoReturn
 
 from curlwire._core import WebSocket
 from curlwire.certificates import Certificate, ChainValidationResult
@@ -126,13 +126,36 @@ class ServerCustomValidationRequestedEventArgs:
         return Deferral(self._question)
 
 
+async def validate_soon(core: WebSocket, owner: object, handler: Callable[..., object] | None) -> None:
+    """Does the same for curlwire.eventloop, whose handlers may be coroutine functions.
+
+    core: the socket of the core. owner: the object that the handler gets.
+    """
+    question = _Question(core)
+    question.waiting.append(question)
+    try:
+        if handler is None:
+            _refuse_without_handler()
+        result = handler(owner, ServerCustomValidationRequestedEventArgs(question))
+        if isinstance(result, Awaitable):
+            await result
+    except BaseException:
+        question.answer(_NONE)
+        raise
+    question.end(question)
+
+
+def _refuse_without_handler() -> NoReturn:
+    raise StateError("there is no handler any more, so the certificate is rejected")
+
+
 def validate(socket: WebSocket, handler: Callable[..., object] | None) -> None:
     """Calls the handler of the certificate. An exception, which the caller reports, rejects the certificate."""
     question = _Question(socket)
     question.waiting.append(question)
     try:
         if handler is None:
-            raise StateError("there is no handler any more, so the certificate is rejected")
+            _refuse_without_handler()
         result = handler(socket, ServerCustomValidationRequestedEventArgs(question))
         if result is not None:
             check_result(handler, result)

@@ -102,12 +102,17 @@ static void dispatch_message(websocket *ws, cw_event *e)
     Py_XDECREF(handler);
 }
 
-static void dispatch_trace(websocket *ws, const cw_event *e)
+static PyObject *line_of_trace(const cw_event *e)
 {
     size_t len_bytes;
     const char *text = cw_event_data(e, &len_bytes);
+    return PyUnicode_DecodeASCII(text, (Py_ssize_t)len_bytes, "replace");
+}
+
+static void dispatch_trace(websocket *ws, const cw_event *e)
+{
     PyObject *handler = websocket_get_handler(ws, HANDLER_TRACE);
-    PyObject *line = handler != Py_None ? PyUnicode_DecodeASCII(text, (Py_ssize_t)len_bytes, "replace") : NULL;
+    PyObject *line = handler != Py_None ? line_of_trace(e) : NULL;
     if (handler != Py_None)
         call_handler(handler, ws, line);
     Py_XDECREF(line);
@@ -188,22 +193,23 @@ PyObject *core_take_event(PyObject *module, PyObject *object)
     mailbox *m = mailbox_of(PyModule_GetState(module), object);
     websocket *ws = NULL;
     cw_event *e = NULL;
-    cw_event_type type = CW_EVENT_MESSAGE;
     if (m == NULL)
         return NULL;
     while (ws == NULL) {
         PyThreadState *thread = PyEval_SaveThread();
+        cw_event_free(e); /* that of a socket that has been dropped */
         cw_status status = cw_mailbox_take(m->mailbox, 0, &e);
         PyEval_RestoreThread(thread);
         if (status == CW_TIMED_OUT || status == CW_INTERRUPTED)
             Py_RETURN_NONE;
         if (status != CW_OK)
             return raise_status(m->state, NULL, status);
-        ws = socket_of_event(e); /* NULL if the socket has been dropped */
-        type = cw_event_get_type(e);
-        cw_event_free(e);
+        ws = socket_of_event(e);
     }
-    PyObject *pair = Py_BuildValue("(Oi)", (PyObject *)ws, (int)type);
+    cw_event_type type = cw_event_get_type(e);
+    PyObject *line = type == CW_EVENT_TRACE ? line_of_trace(e) : Py_NewRef(Py_None);
+    cw_event_free(e);
+    PyObject *news = line != NULL ? Py_BuildValue("(OiN)", (PyObject *)ws, (int)type, line) : NULL;
     Py_DECREF((PyObject *)ws);
-    return pair;
+    return news;
 }

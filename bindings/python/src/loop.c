@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The methods with which an event loop runs a socket: curlwire.aio calls them, in the loop's thread. None of them waits for
- * the connection. The types list them. */
+/* The methods with which an event loop runs a socket: the package curlwire.eventloop calls them, in the loop's thread. None of
+ * them waits for the connection. The types list them. */
 #include "state.h"
 
 #include <string.h>
@@ -98,9 +98,27 @@ PyObject *websocket_poll_end(PyObject *self, PyObject *Py_UNUSED(none))
     return none_or_raise(ws, blocking_end(&b, cw_socket_poll_end(ws->socket)));
 }
 
+const char ask_certificate_doc[] =
+    "_ask_certificate($self, asks, /)\n--\n\n"
+    "Makes the connect ask about the server's certificate, or not. Raises StateError after it has begun.";
+
+PyObject *websocket_ask_certificate(PyObject *self, PyObject *asks)
+{
+    websocket *ws = (websocket *)self;
+    bool flag;
+    if (!parse_flag(asks, "asks", &flag))
+        return NULL;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    return none_or_raise(ws, blocking_end(&b, cw_socket_ask_certificate(ws->socket, flag)));
+}
+
 bool is_in_loop(websocket *ws)
 {
     module_state *state = ws->state;
+    if (ws->loop ==
+        NULL) /* the socket is not connected yet, or it belongs to trio, whose class checks this itself */
+        return true;
     if (state->get_running_loop == NULL) {
         PyObject *module = PyImport_ImportModule("asyncio");
         state->get_running_loop = module != NULL ? PyObject_GetAttrString(module, "_get_running_loop") : NULL;
@@ -109,7 +127,7 @@ bool is_in_loop(websocket *ws)
     PyObject *running = state->get_running_loop != NULL ? PyObject_CallNoArgs(state->get_running_loop) : NULL;
     if (running == NULL)
         return false;
-    bool is_right = ws->loop == NULL || running == ws->loop; /* before connect() any loop will do */
+    bool is_right = running == ws->loop;
     Py_DECREF(running);
     if (!is_right)
         raise_state(state,
@@ -120,8 +138,10 @@ bool is_in_loop(websocket *ws)
 
 /* ---- Sending ---- */
 
-const char try_send_doc[] = "_try_send($self, data, text, compress, /)\n--\n\n"
-                            "Sends a message, and returns a Done, or None if it would have to wait.";
+const char try_send_doc[] =
+    "_try_send($self, data, text, compress, /)\n--\n\n"
+    "Sends a message, and returns a Done, or None if it would have to wait. Also returns\n"
+    "None for data that is neither a str nor bytes-like.";
 
 PyObject *websocket_try_send(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
@@ -133,9 +153,10 @@ PyObject *websocket_try_send(PyObject *self, PyObject *const *args, Py_ssize_t c
         PyErr_SetString(PyExc_TypeError, "_try_send() takes 3 arguments");
         return NULL;
     }
-    if (!parse_choice(args[1], "text", &text) || !parse_compress(args[2], &compress) ||
-        !payload_acquire(ws->state, args[0], "send()", &p))
+    if (!parse_choice(args[1], "text", &text) || !parse_compress(args[2], &compress))
         return NULL;
+    if (!payload_acquire(ws->state, args[0], NULL, &p))
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
     payload_choose(&p, text);
     if (!is_in_loop(ws)) {
         payload_release(&p);
@@ -156,6 +177,41 @@ PyObject *websocket_try_send(PyObject *self, PyObject *const *args, Py_ssize_t c
         result = done_of_error(ws->state);
     payload_release(&p);
     return result;
+}
+
+const char try_fragment_doc[] =
+    "_try_fragment($self, data, owner, is_final, text, compress, /)\n--\n\n"
+    "Sends a fragment of a message. Returns its size in bytes, or None if it would have to wait.\n\n"
+    "owner: an object that only this message uses, or None. text: True for a text, False for a binary message.";
+
+PyObject *message_try_fragment(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    websocket *ws = (websocket *)self;
+    bool is_final, is_text;
+    cw_compress compress;
+    payload p;
+    if (count != 5) {
+        PyErr_SetString(PyExc_TypeError, "_try_fragment() takes 5 arguments");
+        return NULL;
+    }
+    if (!parse_flag(args[2], "is_final", &is_final) || !parse_flag(args[3], "text", &is_text) ||
+        !parse_compress(args[4], &compress) || !payload_acquire(ws->state, args[0], "a frame", &p))
+        return NULL;
+    const cw_message fragment = {.message_type = is_text ? CW_UTF8 : CW_BINARY,
+                                 .data = p.data,
+                                 .len_bytes = p.len_bytes,
+                                 .compress = compress};
+    const void *owner = args[1] != Py_None ? args[1] : NULL;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_send_fragment(ws->socket, &fragment, owner, is_final, 0));
+    PyObject *size = NULL;
+    if (status == CW_WOULD_BLOCK || status == CW_TIMED_OUT)
+        size = Py_NewRef(Py_None);
+    else
+        size = status == CW_OK ? PyLong_FromSize_t(p.len_bytes) : raise_status(ws->state, ws, status);
+    payload_release(&p);
+    return size;
 }
 
 /* ---- Receiving ---- */

@@ -77,6 +77,7 @@ static PyMethodDef methods[] = {
     {"_receive_part", FAST(message_receive_part), METH_FASTCALL, receive_part_doc},
     {"_messages", message_messages, METH_O, messages_doc},
     {"_receive", FAST(message_receive_soon), METH_FASTCALL, receive_doc},
+    {"_try_fragment", FAST(message_try_fragment), METH_FASTCALL, try_fragment_doc},
     {"_try_recv", FAST(message_try_recv), METH_FASTCALL, try_recv_doc},
     {"_write", websocket_write, METH_O,
      "_write($self, data, /)\n--\n\nSends one message, for output_stream.write()."},

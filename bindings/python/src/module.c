@@ -204,9 +204,9 @@ static PyMethodDef functions[] = {
      "dispatch($module, mailbox, /)\n--\n\nCalls the handlers for the events of a mailbox until its stop() is "
      "called. Blocks. Only one thread may call it."},
     {"take_event", core_take_event, METH_O,
-     "take_event($module, mailbox, /)\n--\n\nReturns the next event of a mailbox as (socket, type), or None. "
-     "Does "
-     "not block. Only one thread may call it."},
+     "take_event($module, mailbox, /)\n--\n\nReturns the next event of a mailbox as (socket, type, line), or "
+     "None. "
+     "The line is that of a trace, or None. Does not block. Only one thread may call it."},
     {"shutdown", core_shutdown, METH_O,
      "shutdown($module, timeout, /)\n--\n\nSends all queued messages and closes every socket, at the exit of "
      "the main interpreter. timeout: seconds for the closing handshakes. Returns a text about lost messages, "

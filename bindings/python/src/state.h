@@ -121,7 +121,7 @@ typedef struct websocket {
     atomic_bool has_dispatched; /* the dispatcher has handled the closed event */
     /* connect() runs in the dispatcher thread, so it calls the handler of the certificate itself */
     atomic_bool answers_itself;
-    PyObject *loop;         /* the event loop that owns the socket (curlwire.aio); NULL = none */
+    PyObject *loop;         /* the asyncio loop that owns the socket; NULL = none */
     PyObject *waiter;       /* borrowed: the Receiving that waits for a message; NULL = none */
     bool is_kept;           /* the object holds a reference to itself */
     unsigned next_count;    /* messages that iteration has asked for */
@@ -372,8 +372,8 @@ void websocket_tell_change(websocket *ws);
 /* Calls the handlers for the events of a mailbox until its stop() is called. The module's function dispatch. Blocks: yes.
  * Thread: one only. */
 PyObject *core_dispatch(PyObject *module, PyObject *object);
-/* Takes the next event of a mailbox without waiting. Returns (socket, type of event), or None. The module's function
- * take_event. */
+/* Takes the next event of a mailbox without waiting. Returns (socket, type of event, line of a trace or None), or None. The
+ * module's function take_event. */
 PyObject *core_take_event(PyObject *module, PyObject *object);
 
 /* ---- From information.c ------------------------------------------------------------------------------------ */
@@ -455,16 +455,19 @@ plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
 /* ---- From loop.c: what an event loop calls ------------------------------------------------------------------ */
 
 extern const char connect_start_doc[], connect_end_doc[], subscribe_doc[], poll_begin_doc[], poll_end_doc[];
+extern const char ask_certificate_doc[];
 /* What a message becomes; the numbers are those of curlwire.aio. FORM_NEXT is FORM_VALUE for iteration. */
 typedef enum message_form { FORM_VALUE, FORM_BUFFER, FORM_ARGS, FORM_NEXT, FORM_COUNT } message_form;
-/* Checks that the calling thread runs the event loop that owns the socket. Returns false with StateError set if not. */
+/* Checks that the calling thread runs the asyncio loop that owns the socket. Returns false with StateError set if not. */
 bool is_in_loop(websocket *ws);
 /* Takes the next message without waiting. Returns a Done, or None if there is none. */
 PyObject *take_message(websocket *ws, choice decode, message_form form);
 /* Sets the StateError for a second task that receives. Returns NULL. */
 PyObject *raise_alone(module_state *state);
-extern const char try_send_doc[], try_recv_doc[], try_read_doc[];
-fast_method websocket_connect_start, websocket_subscribe, websocket_try_send, message_try_recv;
+extern const char try_send_doc[], try_fragment_doc[], try_recv_doc[], try_read_doc[];
+fast_method websocket_connect_start, websocket_subscribe, websocket_try_send, message_try_fragment,
+    message_try_recv;
+PyObject *websocket_ask_certificate(PyObject *self, PyObject *asks);
 plain_method websocket_connect_end, websocket_poll_begin, websocket_poll_end;
 PyObject *stream_try_read(PyObject *self, PyObject *size);
 

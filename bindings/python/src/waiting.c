@@ -20,10 +20,11 @@ typedef struct receiving {
     PyObject *owner; /* the object of curlwire.aio; its _begin_wait() lets the loop poll the connection */
     PyObject *done;  /* a Done, which puts the message back if nobody takes it */
     PyObject *callback, *context;
+    PyObject *reason; /* the argument of cancel(), by which a library knows its own cancellation */
     choice decode;
     message_form form;
     phase phase;
-    char is_blocking; /* asyncio's mark that the object has been yielded as a future */
+    bool is_blocking; /* asyncio's mark that the object has been yielded as a future */
 } receiving;
 
 static PyObject *receive_soon(websocket *ws, PyObject *owner, choice decode, message_form form)
@@ -53,6 +54,7 @@ static int receiving_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(r->done);
     Py_VISIT(r->callback);
     Py_VISIT(r->context);
+    Py_VISIT(r->reason);
     return 0;
 }
 
@@ -63,6 +65,7 @@ static int receiving_clear(PyObject *self)
     Py_CLEAR(r->done);
     Py_CLEAR(r->callback);
     Py_CLEAR(r->context);
+    Py_CLEAR(r->reason);
     return 0;
 }
 
@@ -136,7 +139,7 @@ static PySendResult receiving_send(PyObject *self, PyObject *Py_UNUSED(value), P
         return finish(r, result);
     r->phase = PHASE_WAITING;
     r->ws->waiter = self;
-    r->is_blocking = 1;
+    r->is_blocking = true;
     *result = Py_NewRef(self);
     return PYGEN_NEXT;
 }
@@ -235,11 +238,15 @@ static PyObject *add_done_callback(PyObject *self, PyObject *args, PyObject *key
     Py_RETURN_NONE;
 }
 
-static PyObject *cancel(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
+static PyObject *cancel(PyObject *self, PyObject *args, PyObject *keywords)
 {
     receiving *r = (receiving *)self;
+    PyObject *reason = keywords != NULL ? PyDict_GetItemString(keywords, "msg") : NULL;
+    if (PyTuple_Size(args) > 0)
+        reason = PyTuple_GetItem(args, 0);
     if (r->phase != PHASE_WAITING)
         Py_RETURN_FALSE;
+    r->reason = Py_XNewRef(reason);
     stop_waiting(r);
     r->phase = PHASE_CANCELLED;
     return run_callback(r, false) ? Py_NewRef(Py_True) : NULL;
@@ -252,8 +259,11 @@ static PyObject *get_result(PyObject *self, PyObject *Py_UNUSED(none))
         Py_RETURN_NONE;
     PyObject *module = PyImport_ImportModule("asyncio");
     PyObject *class = module != NULL ? PyObject_GetAttrString(module, "CancelledError") : NULL;
-    if (class != NULL)
-        PyErr_SetNone(class);
+    PyObject *reason = ((receiving *)self)->reason != Py_None ? ((receiving *)self)->reason : NULL;
+    PyObject *error = class != NULL ? PyObject_CallFunctionObjArgs(class, reason, NULL) : NULL;
+    if (error != NULL)
+        PyErr_SetObject(class, error);
+    Py_XDECREF(error);
     Py_XDECREF(class);
     Py_XDECREF(module);
     return NULL;
@@ -315,9 +325,25 @@ static PyMethodDef methods[] = {
      "close($self, /)\n--\n\nGives the message up, which stays the next one."},
     {NULL, NULL, 0, NULL}};
 
-static PyMemberDef members[] = {
-    {"_asyncio_future_blocking", T_BOOL, offsetof(receiving, is_blocking), 0, "asyncio's mark of a future."},
-    {NULL, 0, 0, 0, NULL}};
+/* asyncio takes an object for a future if this is not None. Before the first step the object is only a coroutine, so that
+ * asyncio.wait_for() and gather() make a task of it. */
+static PyObject *get_blocking(PyObject *self, void *Py_UNUSED(closure))
+{
+    receiving *r = (receiving *)self;
+    if (r->phase != PHASE_WAITING)
+        Py_RETURN_NONE;
+    return PyBool_FromLong(r->is_blocking);
+}
+
+static int set_blocking(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    ((receiving *)self)->is_blocking = value == Py_True;
+    return 0;
+}
+
+static PyGetSetDef members[] = {
+    {"_asyncio_future_blocking", get_blocking, set_blocking, "asyncio's mark of a future, or None.", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)"A wait for a message. Only the package makes it."},
                               {Py_tp_dealloc, SLOT(receiving_dealloc)},
@@ -328,7 +354,7 @@ static PyType_Slot slots[] = {{Py_tp_doc, (void *)"A wait for a message. Only th
                               {Py_am_await, SLOT(itself)},
                               {Py_am_send, SLOT(receiving_send)},
                               {Py_tp_methods, methods},
-                              {Py_tp_members, members},
+                              {Py_tp_getset, members},
                               {0, NULL}};
 
 static PyType_Spec spec = {.name = "curlwire._core.Receiving",

@@ -191,14 +191,22 @@ static PyObject *websocket_begin_batch(PyObject *self, PyObject *Py_UNUSED(none)
 
 /* must_raise is False if an exception leaves the batch's block. A failed write then raises nothing, because it would replace
  * that exception. An exception of a signal handler is raised in any case. */
-/* cppcheck-suppress constParameter ; the type is Python's */
-static PyObject *websocket_end_batch(PyObject *self, PyObject *must_raise)
+static PyObject *websocket_end_batch(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     websocket *ws = (websocket *)self;
+    int timeout_ms;
+    bool must_raise;
+    if (count < 1 || count > 2) {
+        PyErr_SetString(PyExc_TypeError, "_end_batch() takes 1 or 2 arguments");
+        return NULL;
+    }
+    if (!parse_flag(args[0], "must_raise", &must_raise) ||
+        !parse_timeout(ws->state, count == 2 ? args[1] : NULL, &timeout_ms))
+        return NULL;
     blocking b;
     blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, cw_socket_batch_end(ws->socket, CW_TIMEOUT_DEFAULT));
-    if (must_raise != Py_True && !PyErr_Occurred())
+    cw_status status = blocking_end(&b, cw_socket_batch_end(ws->socket, timeout_ms));
+    if (!must_raise && !PyErr_Occurred())
         Py_RETURN_NONE;
     return none_or_raise(ws, status);
 }
@@ -276,8 +284,9 @@ static PyMethodDef methods[] = {
     {"__exit__", FAST(websocket_exit), METH_FASTCALL, exit_doc},
     {"_begin_batch", websocket_begin_batch, METH_NOARGS,
      "_begin_batch($self, /)\n--\n\nBegins a batch, which holds small messages back until its end."},
-    {"_end_batch", websocket_end_batch, METH_O,
-     "_end_batch($self, must_raise, /)\n--\n\nEnds the batch and writes the messages that it holds.\n\n"
+    {"_end_batch", FAST(websocket_end_batch), METH_FASTCALL,
+     "_end_batch($self, must_raise, timeout=curlwire.DEFAULT, /)\n--\n\n"
+     "Ends the batch and writes the messages that it holds.\n\n"
      "must_raise: False if an exception leaves the block. Then the call drops a failure of the "
      "batch."},
     {"__aenter__", websocket_async_with, METH_VARARGS, NO_ASYNC_WITH("__aenter__")},
@@ -288,6 +297,7 @@ static PyMethodDef methods[] = {
      "not ask."},
     {"_connect_start", FAST(websocket_connect_start), METH_FASTCALL, connect_start_doc},
     {"_connect_end", websocket_connect_end, METH_NOARGS, connect_end_doc},
+    {"_ask_certificate", websocket_ask_certificate, METH_O, ask_certificate_doc},
     {"_subscribe", FAST(websocket_subscribe), METH_FASTCALL, subscribe_doc},
     {"_poll_begin", websocket_poll_begin, METH_NOARGS, poll_begin_doc},
     {"_on_readable", websocket_on_readable, METH_NOARGS, on_readable_doc},

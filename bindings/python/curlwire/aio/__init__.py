@@ -6,8 +6,19 @@ background thread answers pings and takes what arrives, so a busy program keeps 
 and options are those of the package curlwire.
 """
 
-from curlwire.aio.connecting import connect
-from curlwire.aio.sockets import MessageWebSocket, StreamWebSocket
-from curlwire.aio.streams import InputStream, OutputStream
+from curlwire.aio.classes import MessageWebSocket, StreamWebSocket, connect
+from curlwire.eventloop.batching import Batch
+from curlwire.eventloop.connecting import Connecting, Connector
+from curlwire.eventloop.streams import InputStream, MessageStream, OutputStream
 
-__all__ = ["InputStream", "MessageWebSocket", "OutputStream", "StreamWebSocket", "connect"]
+__all__ = [
+    "Batch",
+    "Connecting",
+    "Connector",
+    "InputStream",
+    "MessageStream",
+    "MessageWebSocket",
+    "OutputStream",
+    "StreamWebSocket",
+    "connect",
+]

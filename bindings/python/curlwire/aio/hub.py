@@ -1,70 +1,95 @@
 # SPDX-License-Identifier: MIT
-"""The mailbox of an event loop: it wakes the loop when the service thread has news for one of its sockets."""
+"""What the sockets need of asyncio."""
 
 import asyncio
-import weakref
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, Protocol
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any, TypeVar
 
 from curlwire import _core
+from curlwire.eventloop import hub
+
+_T = TypeVar("_T")
 
 
-class Owner(Protocol):
-    """The object of this package that owns a socket of the core."""
+class Hub(hub.Hub):
+    """A loop of asyncio with its mailbox."""
 
-    def _on_event(self, event: int) -> None: ...
-
-
-class Hub:
-    """The mailbox of one event loop. The loop watches it while a socket is connecting or open."""
+    loop: asyncio.AbstractEventLoop
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop: asyncio.AbstractEventLoop = loop
-        self.mailbox: _core.Mailbox = _core.Mailbox()
-        self._count: int = 0
+        super().__init__(loop)
+        self._tasks: set[asyncio.Task[None]] = set()  # because asyncio keeps no tasks alive
 
-    def enter(self) -> None:
-        """Notes one more socket that waits for events."""
-        self._count += 1
-        if self._count == 1:
-            self.loop.add_reader(self.mailbox.fileno(), _deliver, weakref.ref(self))
+    @staticmethod
+    def running_loop() -> asyncio.AbstractEventLoop:
+        """Returns the running loop. Raises RuntimeError if none runs."""
+        return asyncio.get_running_loop()
 
-    def leave(self) -> None:
-        """Notes one socket less."""
-        self._count -= 1
-        if self._count == 0:
-            self.loop.remove_reader(self.mailbox.fileno())
+    def bind(self, core: _core.WebSocket) -> None:
+        """Lets the core check that its calls come from this loop."""
+        core._loop = self.loop
 
-    def run(self, call: Callable[[], object]) -> None:
-        """Calls a function in the loop's thread: now if this is that thread, else soon. Not if it is closed."""
-        with suppress(RuntimeError):
-            if asyncio._get_running_loop() is self.loop:
-                call()
-            elif not self.loop.is_closed():
-                self.loop.call_soon_threadsafe(call)
+    def is_running_here(self) -> bool:
+        """Returns whether this thread runs the loop now."""
+        return asyncio._get_running_loop() is self.loop
 
+    def call_soon_threadsafe(self, call: Callable[[], object]) -> None:
+        """Lets the loop call a function soon."""
+        self.loop.call_soon_threadsafe(call)
 
-# The weak references let a hub go with its last socket. A loop cannot be a weak key here, because its hub
-# refers to it.
-_hubs: weakref.WeakValueDictionary[int, Hub] = weakref.WeakValueDictionary()
+    def add_reader(self, fd: int, callback: Callable[..., object], *args: object) -> None:
+        """Calls a function whenever a descriptor is readable."""
+        self.loop.add_reader(fd, callback, *args)
 
+    def remove_reader(self, fd: int) -> None:
+        """Ends that, at once."""
+        self.loop.remove_reader(fd)
 
-def hub_of(loop: asyncio.AbstractEventLoop) -> Hub:
-    """Returns the hub of a loop, and makes it if there is none."""
-    hub = _hubs.get(id(loop))
-    if hub is None or hub.loop is not loop:
-        hub = _hubs[id(loop)] = Hub(loop)
-    return hub
+    def create_future(self) -> asyncio.Future[Any]:
+        """Returns a new future."""
+        return self.loop.create_future()
 
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        """Returns a block that raises TimeoutError when its time is over."""
+        return hub.NO_LIMIT if seconds is None else asyncio.timeout(seconds)
 
-def _deliver(reference: "weakref.ref[Hub]") -> None:
-    hub = reference()
-    if hub is None:
-        return
-    while (news := _core.take_event(hub.mailbox)) is not None:
-        socket, event = news
-        reference_to_owner: Any = socket
-        owner: Owner | None = reference_to_owner._owner()
-        if owner is not None:
-            owner._on_event(event)
+    def create_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs a coroutine."""
+        task = self.loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def run_in_thread(self, call: Callable[..., _T], *args: object) -> Awaitable[_T]:
+        """Calls a function in a thread of its own.
+
+        asyncio.run() waits at its end for the threads of asyncio.to_thread(), so a cancelled call would hold
+        the program up.
+        """
+        future: asyncio.Future[_T] = self.loop.create_future()
+
+        def finish(result: "_T | None", error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)  # type: ignore[arg-type]
+
+        def work() -> None:
+            result, failure = None, None
+            try:
+                result = call(*args)
+            except BaseException as error:
+                failure = error
+            with suppress(RuntimeError):  # the loop has ended
+                self.loop.call_soon_threadsafe(finish, result, failure)
+
+        threading.Thread(target=work, name="curlwire call", daemon=True).start()
+        return future
+
+    def report(self, message: str, error: Exception) -> None:
+        """Gives the exception of a handler to the loop's exception handler."""
+        self.loop.call_exception_handler({"message": message, "exception": error})

@@ -1,33 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""What the classes MessageWebSocket and StreamWebSocket for asyncio share.
+"""What the classes MessageWebSocket and StreamWebSocket for an event loop share.
 
 Each has a socket of curlwire._core inside, which never waits. While a task waits for data, the event loop polls
 the connection and reads it itself. Otherwise, and if the loop is blocked, the service thread reads.
 """
 
-import asyncio
 import atexit
-import inspect
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from curlwire import _core
-from curlwire.aio.hub import Hub, hub_of
 from curlwire.defaults import DEFAULT, Default
 from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
-from curlwire.information import ClosedEventArgs, Headers, Information
+from curlwire.eventloop.batching import Batch
+from curlwire.eventloop.facts import Core
+from curlwire.eventloop.handlers import Handlers
+from curlwire.eventloop.hub import Future, Hub
+from curlwire.eventloop.streams import OutputStream
 
 if TYPE_CHECKING:
+    import socket
     from types import TracebackType
 
 
 _CONNECTED, _CONNECT_FAILED, _CLOSED, _WRITABLE, _READABLE = 8, 16, 2, 4, 128  # the values of cw_event_type
-_EVENTS = _CONNECTED | _CONNECT_FAILED | _CLOSED | _WRITABLE | _READABLE
+_CERTIFICATE, _TRACE = 32, 64
+_EVENTS = _CONNECTED | _CONNECT_FAILED | _CLOSED | _WRITABLE | _READABLE | _CERTIFICATE
+TIMEOUT = _core.WebErrorStatus.TIMEOUT
 _GONE = 1011  # the close code of a block that an exception leaves
 
-_Core = TypeVar("_Core", _core.MessageWebSocket, _core.StreamWebSocket)
 _T = TypeVar("_T")
 
 
@@ -67,12 +71,6 @@ def _stop_at_exit() -> None:
 atexit.register(_stop_at_exit)  # runs before the exit function of the dispatcher, which was registered before
 
 
-def _wrong_loop() -> StateError:
-    return StateError(
-        "this socket belongs to another event loop: use it in the loop that connected it, or make a new socket"
-    )
-
-
 def _on_idle(reference: "weakref.ref[Socket[Any]]") -> None:
     socket = reference()
     if socket is not None:
@@ -84,7 +82,7 @@ class _Waiter:
 
     __slots__ = ("attempt", "future")
 
-    def __init__(self, attempt: Callable[[], object | None], future: "asyncio.Future[Any]") -> None:
+    def __init__(self, attempt: Callable[[], object | None], future: Future[Any]) -> None:
         self.attempt = attempt
         self.future = future
 
@@ -100,43 +98,47 @@ class _Waiter:
                 self.future.set_result(result)
 
 
-class Socket(Generic[_Core]):
+class Socket(Handlers[Core]):
     """The base of both classes."""
 
     _make_core: ClassVar[Callable[..., Any]]
+    _hub_class: ClassVar[type[Hub]]
 
     def __init__(self, **control: Any) -> None:
+        super().__init__()
         core = type(self)._make_core(**control)
         core._owner = weakref.ref(self)
-        self._core: _Core = core
-        self._hub: Hub | None = None
+        self._core: Core = core
         self._is_in_hub = False
         self._fd = -1  # the descriptor that the loop polls; -1 = none
         self._waiter: _Waiter | None = None
-        self._writers: deque[asyncio.Future[None]] = deque()
-        self._writable: asyncio.Future[None] | None = None
-        self._changes: list[asyncio.Future[None]] = []  # tasks in connect() and wait_closed()
+        self._writers: deque[Future[None]] = deque()
+        self._writable: Future[None] | None = None
+        self._changes: list[Future[None]] = []  # tasks in connect() and wait_closed()
         self._is_started = False  # connect() has returned, or is about to
         self._has_ended = False
-        self._on_closed: Callable[[Self, ClosedEventArgs], object] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        # writes of the stream that the socket had no room for, and whether they are text
+        self._unwritten: deque[tuple[bytes, bool]] = deque()
+        self._failure: Exception | None = None  # of such a write; drain() raises it
 
     # ---- the loop
 
     def _enter_loop(self) -> Hub:
-        hub = hub_of(asyncio.get_running_loop())
-        if self._hub is not None and self._hub is not hub:
-            raise _wrong_loop()
-        self._hub = hub
-        self._core._loop = hub.loop
-        return hub
+        if self._hub is None:
+            self._hub = type(self)._hub_class.running()
+            self._hub.bind(self._core)
+        self._hub.check()
+        return self._hub
 
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        """Returns the running loop, which must be the loop of this socket."""
-        loop = asyncio.get_running_loop()
-        if self._hub is not None and self._hub.loop is not loop:
-            raise _wrong_loop()
-        return loop
+    def _loop(self) -> Hub:
+        """Returns the hub of the running loop, which must be the loop of this socket."""
+        if self._hub is None:
+            return type(self)._hub_class.running()
+        self._hub.check()
+        return self._hub
+
+    async def _checkpoint(self) -> None:
+        """Lets other tasks run, in a library whose calls always do so."""
 
     def _poll(self) -> bool:
         """Lets the loop poll the connection. Returns False if it does already, or if there is none."""
@@ -146,13 +148,13 @@ class Socket(Generic[_Core]):
             self._fd = self._core._poll_begin()
         except StateError:  # the connection has ended
             return False
-        self._hub.loop.add_reader(self._fd, self._core._on_readable)
+        self._hub.add_reader(self._fd, self._core._on_readable)
         _polled.add(self._core)
         return True
 
     def _unpoll(self) -> None:
         if self._fd >= 0 and self._hub is not None:
-            self._hub.loop.remove_reader(self._fd)
+            self._hub.remove_reader(self._fd)
             self._fd = -1
             _stop_polling(self._core)
 
@@ -178,13 +180,17 @@ class Socket(Generic[_Core]):
             self._waiter.try_again()
         self._core._wake(True)
 
-    def _on_event(self, event: int) -> None:
+    def _on_event(self, event: int, line: str | None) -> None:
         if event == _READABLE:
             self._wake()
         elif event == _WRITABLE:
             if self._writable is not None and not self._writable.done():
                 self._writable.set_result(None)
             self._tell_writable()
+        elif event == _TRACE:
+            self._tell_trace(line or "")
+        elif event == _CERTIFICATE:
+            self._spawn(self._validate())
         else:
             if event in (_CLOSED, _CONNECT_FAILED):
                 self._end(event == _CLOSED)
@@ -211,21 +217,19 @@ class Socket(Generic[_Core]):
             self._tell_closed()
 
     def __del__(self) -> None:
-        hub, core, fd = self._hub, self._core, self._fd
-        if hub is None or not (fd >= 0 or self._is_in_hub):
+        if self._hub is None or not (self._fd >= 0 or self._is_in_hub):
             return
+        hub, core, fd = self._hub, self._core, self._fd
 
         def stop(is_in_hub: bool = self._is_in_hub) -> None:
             if fd >= 0:
-                hub.loop.remove_reader(fd)
+                hub.remove_reader(fd)
                 _stop_polling(core)
             if is_in_hub:
                 hub.leave()
 
-        if hub.loop.is_closed():
+        if not hub.run(stop):
             _stop_polling(core)
-        else:
-            hub.run(stop)
 
     async def _change(self) -> None:
         """Waits for a change of the state."""
@@ -236,19 +240,28 @@ class Socket(Generic[_Core]):
         finally:
             self._changes.remove(future)
 
-    async def _until(self, attempt: Callable[[], _T | None], timeout: float | None) -> _T:
-        """Returns the first result of attempt() that is not None. The loop calls it when data has come."""
+    async def _until(self, attempt: Callable[[], _T | None], timeout: float | None, what: str) -> _T:
+        """Returns the first result of attempt() that is not None. The loop calls it when data has come.
+
+        what: what it waits for, for the WebSocketTimeout.
+        """
         self._check_alone()
         loop = self._loop()
+        await self._checkpoint()
         while (result := attempt()) is None:
             if self._poll():
                 continue  # the service thread may have read in between
             waiter = self._waiter = _Waiter(attempt, loop.create_future())
             try:
-                if timeout is None:
+                async with loop.timeout(timeout):
                     return cast(_T, await waiter.future)
-                async with asyncio.timeout(timeout):
-                    return cast(_T, await waiter.future)
+            except TimeoutError as error:
+                self._give_back(waiter.future)
+                if isinstance(error, WebSocketTimeout) or timeout is None:
+                    raise
+                raise WebSocketTimeout(
+                    f"timed out after {timeout:g} s while waiting for {what}", status=TIMEOUT
+                ) from None
             except BaseException:
                 self._give_back(waiter.future)
                 raise
@@ -256,13 +269,17 @@ class Socket(Generic[_Core]):
                 self._waiter = None
         return result
 
-    def _give_back(self, future: "asyncio.Future[Any]") -> None:
+    def _give_back(self, future: Future[Any]) -> None:
         """Makes what a cancelled task was about to get the next data again."""
         if future.done() and not future.cancelled() and future.exception() is None:
             self._put_back(future.result())
 
     def _put_back(self, result: Any) -> None:
         raise NotImplementedError
+
+    def _seconds(self, timeout: float | Default | None, control: float | None) -> float | None:
+        """Returns the argument timeout of a call, for which a control may decide."""
+        return control if isinstance(timeout, Default) else timeout
 
     # ---- connecting and closing
 
@@ -275,7 +292,8 @@ class Socket(Generic[_Core]):
         """
         hub = self._enter_loop()
         core = self._core
-        core._subscribe(hub.mailbox, _EVENTS)
+        await self._checkpoint()
+        self._subscribe()
         core._connect_start(uri, timeout)
         if not self._is_in_hub:
             self._is_in_hub = True
@@ -292,6 +310,10 @@ class Socket(Generic[_Core]):
         if self._has_ended:  # the server has closed at once
             self._tell_closed()
 
+    def _subscribe(self) -> None:
+        if self._hub is not None:
+            self._core._subscribe(self._hub.mailbox, _EVENTS | (_TRACE if self._on_trace is not None else 0))
+
     def _start(self) -> None:
         """Begins what an open socket does on its own."""
 
@@ -300,26 +322,55 @@ class Socket(Generic[_Core]):
 
         code: an int, the close code; the default is 1000. reason: a str of at most 123 bytes of UTF-8.
         Raises ArgumentError for a code or reason that may not be sent, and ConnectionClosed if sent messages
-        did not reach the server. A second close() only waits.
+        did not reach the server. A second close() only waits. If the task is cancelled, the handshake goes on
+        in the background.
         """
+        if self._unwritten:
+            with suppress(ConnectionClosed, WebSocketTimeout):  # wait_closed() says what was lost
+                await self._drain()
+        self._begin_close(code, reason)
+        await self.wait_closed()
+
+    def _begin_close(self, code: int, reason: str) -> None:
         self._core.close(code, reason)
         if self._waiter is not None:
             self._waiter.try_again()  # to raise
         self._core._wake(False)
-        await self.wait_closed()
 
-    async def wait_closed(self) -> None:
+    async def wait_closed(self, timeout: float | None = None) -> None:
         """Waits until the connection has ended.
 
-        Raises ConnectionClosed if sent messages did not reach the server.
+        timeout: seconds. The default is None, no limit.
+        Raises WebSocketTimeout, and ConnectionClosed if sent messages did not reach the server.
         """
-        while self._is_in_hub and not self._has_ended:
-            await self._change()
+        await self._checkpoint()
+        if self._is_in_hub and not self._has_ended:
+            try:
+                async with self._loop().timeout(timeout):
+                    while self._is_in_hub and not self._has_ended:
+                        await self._change()
+            except TimeoutError:
+                raise WebSocketTimeout(
+                    f"timed out after {timeout:g} s while waiting for the end of the connection",
+                    status=TIMEOUT,
+                ) from None
         if self._has_ended:
             self._core.wait_closed(0)
+            self._check_written()
+
+    def _check_written(self) -> None:
+        lost_bytes = sum(len(data) for data, _ in self._unwritten)
+        if lost_bytes:
+            self._unwritten.clear()
+            raise ConnectionClosed(
+                f"{lost_bytes} bytes that were written to output_stream were not sent: "
+                "await drain() before close()",
+                code=self.close_code,
+            )
 
     def abort(self) -> None:
         """Drops the connection at once, without a closing handshake. Any thread may call it."""
+        self._unwritten.clear()
         self._core.abort()
 
     async def ping(self, timeout: float | Default | None = DEFAULT) -> float:
@@ -328,7 +379,7 @@ class Socket(Generic[_Core]):
         timeout: seconds. None = no limit; the default is control.ping_timeout.
         Raises WebSocketTimeout, ConnectionClosed, StateError.
         """
-        return await self._loop().run_in_executor(None, self._core.ping, timeout)
+        return await self._loop().run_in_thread(self._core.ping, timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -353,73 +404,97 @@ class Socket(Generic[_Core]):
 
     # ---- sending
 
-    async def _send_later(self, attempt: Callable[[], _T | None]) -> _T:
+    async def _send_later(
+        self, attempt: Callable[[], _T | None], timeout: float | Default | None = DEFAULT
+    ) -> _T:
         """Waits for the earlier senders, then calls attempt() until it does not return None."""
         loop = self._loop()
-        turn: asyncio.Future[None] = loop.create_future()
+        await self._checkpoint()
+        turn: Future[None] = loop.create_future()
         self._writers.append(turn)
         try:
             if self._writers[0] is not turn:
                 await turn
             while (result := attempt()) is None:
-                await self._wait_writable(loop)
+                await self._wait_writable(loop, timeout)
             return result
         finally:
             self._writers.remove(turn)
             if self._writers and not self._writers[0].done():
                 self._writers[0].set_result(None)
 
-    async def _wait_writable(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _wait_writable(self, loop: Hub, timeout: float | Default | None) -> None:
         self._writable = loop.create_future()
-        limit = self._core.control.send_timeout
+        limit = self._seconds(timeout, self._core.control.send_timeout)
         try:
-            async with asyncio.timeout(limit):
+            async with loop.timeout(limit):
                 await self._writable
         except TimeoutError:
             raise WebSocketTimeout(
-                f"the connection took no byte for {limit:g} s (send_timeout): the server does not read"
+                f"the connection took no byte for {limit:g} s (send_timeout): the server does not read",
+                status=TIMEOUT,
             ) from None
         finally:
             self._writable = None
 
-    # ---- handlers and facts
+    async def flush(self, timeout: float | Default | None = DEFAULT) -> None:
+        """Waits until the kernel has taken all messages that were sent.
+
+        timeout: seconds without progress. None = no limit; the default is control.send_timeout.
+        Raises WebSocketTimeout, ConnectionClosed, StateError.
+        """
+        loop = self._loop()
+        await self._checkpoint()
+        try:
+            self._core.flush(0)
+        except WebSocketTimeout:
+            await loop.run_in_thread(self._core.flush, timeout)
+
+    def batch(self) -> Batch:
+        """Returns a Batch, an async context manager that writes small messages together.
+
+        The batch applies to all messages that any task sends during its block. Entering the block raises
+        ConnectionClosed or StateError. Leaving it raises as flush() does.
+        """
+        return Batch(self)
 
     @property
-    def on_closed(self) -> "Callable[[Self, ClosedEventArgs], object] | None":
-        """The handler for the end of the connection, f(ws, args), or None. It may be a coroutine function."""
-        return self._on_closed
+    def output_stream(self) -> OutputStream:
+        """The bytes to send, with the methods of asyncio.StreamWriter. Each access makes a new view."""
+        return OutputStream(self)
 
-    @on_closed.setter
-    def on_closed(self, handler: "Callable[[Self, ClosedEventArgs], object] | None") -> None:
-        self._on_closed = handler
+    def _is_stream_text(self) -> bool:
+        """Returns whether the messages of output_stream are text."""
+        return False
 
-    def _tell_closed(self) -> None:
-        handler = self._on_closed
-        if handler is not None:
-            self._spawn(self._call(handler, self._closed_args()))
+    def _write(self, data: bytes) -> None:
+        """Sends a message, or keeps it for _drain()."""
+        self._loop()
+        self._unwritten.append((data, self._is_stream_text()))
+        if len(self._unwritten) == 1 and not self._writers:
+            self._send_unwritten()
 
-    def _closed_args(self) -> ClosedEventArgs:
-        core = self._core
-        return ClosedEventArgs(core.close_code or 1006, core.close_reason or "", bool(core.was_clean))
+    def _send_unwritten(self) -> bool | None:
+        """Sends what _write() has kept. Returns None if it would have to wait."""
+        while self._unwritten:
+            done = self._core._try_send(*self._unwritten[0], None)
+            if done is None:
+                return None
+            self._unwritten.popleft()
+            try:
+                done.send(None)
+            except StopIteration:
+                pass
+            except ConnectionClosed as error:
+                self._failure = error
+        return True
 
-    async def _call(self, handler: Callable[[Any, Any], object], args: object) -> None:
-        """Calls a handler, and awaits its result if it must. An exception goes to the loop's handler."""
-        try:
-            result = handler(self, args)
-            if inspect.isawaitable(result):
-                await result
-        except Exception as error:
-            self._loop().call_exception_handler(
-                {"message": f"a handler of {self!r} has failed", "exception": error}
-            )
+    async def _drain(self) -> None:
+        await self._send_later(self._send_unwritten)
+        if self._failure is not None:
+            raise self._failure
 
-    def _spawn(self, coroutine: "Any") -> "asyncio.Task[None]":
-        hub = self._hub
-        assert hub is not None
-        task = hub.loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    # ---- the request
 
     def set_request_header(self, name: str, value: str) -> None:
         """Sets a header of the opening handshake and replaces all headers of that name."""
@@ -429,53 +504,10 @@ class Socket(Generic[_Core]):
         """Adds a header to the opening handshake and keeps others of the same name."""
         self._core.add_request_header(name, value)
 
-    @property
-    def information(self) -> Information:
-        """The facts about the connection, an Information."""
-        return self._core.information
+    def set_connected_socket(self, sock: "socket.socket | int | None") -> None:
+        """Gives the connection for the next connect(), which then connects to no address and uses no proxy.
 
-    @property
-    def state(self) -> str:
-        """The state: 'new', 'connecting', 'open', 'closing' or 'closed'."""
-        return self._core.state
-
-    @property
-    def buffered_amount(self) -> int:
-        """How many bytes of messages wait in the socket, because the kernel has not taken them yet."""
-        return self._core.buffered_amount
-
-    @property
-    def uri(self) -> str | None:
-        """The URI that was passed to connect(), or None."""
-        return self._core.uri
-
-    @property
-    def protocol(self) -> str | None:
-        """The subprotocol that the server chose, or None."""
-        return self._core.protocol
-
-    @property
-    def response_headers(self) -> Headers:
-        """The headers of the server's reply."""
-        return self._core.response_headers
-
-    @property
-    def close_code(self) -> int | None:
-        """The close code, or None before the end of the connection."""
-        return self._core.close_code
-
-    @property
-    def close_reason(self) -> str | None:
-        """The close reason, or None before the end of the connection."""
-        return self._core.close_reason
-
-    @property
-    def was_clean(self) -> bool | None:
-        """Whether both close frames were exchanged, or None before the end of the connection."""
-        return self._core.was_clean
-
-    def __repr__(self) -> str:
-        name = type(self._core)
-        return repr(self._core).replace(
-            f"{name.__module__}.{name.__qualname__}", f"aio.{type(self).__qualname__}", 1
-        )
+        sock: as for the synchronous class, blocking or not. A socket.socket is closed, because this socket has
+        the connection now.
+        """
+        self._core.set_connected_socket(sock)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""What the sockets need of an event loop, and the mailbox that wakes it when the service thread has news.
+
+curlwire.aio and curlwire.trio have one class each that does the rest for their library.
+"""
+
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from curlwire import _core
+from curlwire.errors import StateError
+
+_T = TypeVar("_T")
+
+NO_LIMIT: AbstractAsyncContextManager[object] = nullcontext()  # what timeout(None) returns
+
+
+class Future(Protocol, Generic[_T]):
+    """A result that one task awaits, as asyncio's. If that task is cancelled, so is the future."""
+
+    def done(self) -> bool:
+        """Returns whether there is a result, or an exception, or the future was cancelled."""
+
+    def cancelled(self) -> bool:
+        """Returns whether the task was cancelled."""
+
+    def result(self) -> _T:
+        """Returns the result."""
+
+    def exception(self) -> BaseException | None:
+        """Returns the exception."""
+
+    def set_result(self, result: _T, /) -> None:
+        """Wakes the task with a result."""
+
+    def set_exception(self, exception: BaseException, /) -> None:
+        """Wakes the task with an exception."""
+
+    def __await__(self) -> Generator[Any, Any, _T]: ...
+
+
+class Task(Protocol):
+    """A task that runs on its own."""
+
+    def cancel(self) -> object:
+        """Cancels the task."""
+
+
+class Owner(Protocol):
+    """The object that owns a socket of the core."""
+
+    def _on_event(self, event: int, line: str | None) -> None: ...
+
+
+# The weak references let a hub go with its last socket. A loop cannot be a weak key here, because its hub
+# refers to it.
+_hubs: weakref.WeakValueDictionary[int, "Hub"] = weakref.WeakValueDictionary()
+
+
+class Hub(ABC):
+    """An event loop with its mailbox. The loop watches the mailbox while a socket is connecting or open."""
+
+    def __init__(self, loop: Any) -> None:
+        self.loop: Any = loop
+        self.mailbox: _core.Mailbox = _core.Mailbox()
+        self._count: int = 0
+
+    @classmethod
+    def running(cls) -> Self:
+        """Returns the hub of the running loop, and makes it if there is none."""
+        loop = cls.running_loop()
+        hub = _hubs.get(id(loop))
+        if hub is None or hub.loop is not loop:
+            hub = _hubs[id(loop)] = cls(loop)
+        assert isinstance(hub, cls)
+        return hub
+
+    def check(self) -> None:
+        """Raises StateError if another loop runs, and RuntimeError if none does."""
+        if self.running_loop() is not self.loop:
+            raise StateError(
+                "this socket belongs to another event loop: use it in the loop that connected it, or make a "
+                "new socket"
+            )
+
+    def enter(self) -> None:
+        """Notes one more socket that waits for events."""
+        self._count += 1
+        if self._count == 1:
+            self.add_reader(self.mailbox.fileno(), _deliver, weakref.ref(self))
+
+    def leave(self) -> None:
+        """Notes one socket less."""
+        self._count -= 1
+        if self._count == 0:
+            self.remove_reader(self.mailbox.fileno())
+
+    def run(self, call: Callable[[], object]) -> bool:
+        """Calls a function in the loop's thread: now if this is that thread, else soon.
+
+        Returns False if the loop has ended.
+        """
+        with suppress(RuntimeError):
+            if self.is_running_here():
+                call()
+            else:
+                self.call_soon_threadsafe(call)
+            return True
+        return False
+
+    def bind(self, core: _core.WebSocket) -> None:  # noqa: B027 # asyncio alone needs it
+        """Lets the core check that its calls come from this loop."""
+
+    @staticmethod
+    @abstractmethod
+    def running_loop() -> Any:
+        """Returns the object that stands for the running loop. Raises RuntimeError if none runs."""
+
+    @abstractmethod
+    def is_running_here(self) -> bool:
+        """Returns whether this thread runs the loop now."""
+
+    @abstractmethod
+    def call_soon_threadsafe(self, call: Callable[[], object]) -> None:
+        """Lets the loop call a function soon. Any thread may call it. Raises RuntimeError if it has ended."""
+
+    @abstractmethod
+    def add_reader(self, fd: int, callback: Callable[..., object], *args: object) -> None:
+        """Calls a function whenever a descriptor is readable."""
+
+    @abstractmethod
+    def remove_reader(self, fd: int) -> None:
+        """Ends that, at once."""
+
+    @abstractmethod
+    def create_future(self) -> Future[Any]:
+        """Returns a new future."""
+
+    @abstractmethod
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        """Returns a block that raises TimeoutError when its time is over. None = no limit."""
+
+    @abstractmethod
+    def create_task(self, coroutine: Coroutine[Any, Any, None]) -> Task:
+        """Runs a coroutine, which catches its exceptions itself."""
+
+    @abstractmethod
+    def run_in_thread(self, call: Callable[..., _T], *args: object) -> Awaitable[_T]:
+        """Calls a function in a thread. If the task is cancelled, the thread goes on alone."""
+
+    @abstractmethod
+    def report(self, message: str, error: Exception) -> None:
+        """Reports the exception of a handler the way of the library."""
+
+
+def _deliver(reference: "weakref.ref[Hub]") -> None:
+    hub = reference()
+    if hub is None:
+        return
+    while (news := _core.take_event(hub.mailbox)) is not None:
+        socket, event, line = news
+        reference_to_owner: Any = socket
+        owner: Owner | None = reference_to_owner._owner()
+        if owner is not None:
+            owner._on_event(event, line)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""curlwire.trio with what only trio has. test_eventloops.py has the tests of all event loops."""
+
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from curlwire import trio as api
+from peers import WAIT, echo
+
+
+def test_each_call_is_a_checkpoint() -> None:
+    """A call lets other tasks run, even if it need not wait, and does nothing if it is cancelled."""
+
+    async def main() -> None:
+        async with api.connect(echo()) as ws:
+            await ws.send("ready")
+            with trio.fail_after(WAIT):
+                await ws._readable(None)
+            calls: list[Any] = [
+                lambda: ws.send("x"),
+                lambda: ws.send_many(["x"]),
+                lambda: ws.send_json(1),
+                lambda: ws.send(["x"]),
+                lambda: ws.send_final_frame(b"x"),
+                ws.flush,
+                ws.ping,
+                ws.output_stream.drain,
+                ws.recv,
+                ws.recv_json,
+                ws.recv_stream,
+                lambda: ws.recv_into(bytearray(9)),
+                lambda: anext(aiter(ws)),
+            ]
+            for call in calls[:-5]:
+                with trio.testing.assert_checkpoints():
+                    await call()
+            with trio.testing.assert_checkpoints():
+                assert await ws.recv() == "ready"
+            before = ws.information.statistics
+            for call in calls:
+                with trio.CancelScope() as scope:
+                    scope.cancel()
+                    await call()
+                assert scope.cancelled_caught
+            after = ws.information.statistics
+            assert after.text_messages_sent == before.text_messages_sent
+            assert await ws.recv() == "x"
+            await ws.close()
+            with trio.testing.assert_checkpoints():
+                await ws.wait_closed()
+
+    trio.run(main)
+
+
+def test_cancelled_block_closes_in_the_background() -> None:
+    """A cancelled task cannot wait in trio. The socket still does the closing handshake."""
+
+    async def main() -> None:
+        with trio.move_on_after(0.05):
+            async with api.connect(echo()) as ws:
+                await ws.recv()
+        with trio.fail_after(WAIT):
+            await ws.wait_closed()
+        assert (ws.state, ws.was_clean) == ("closed", True)
+
+    trio.run(main)
+
+
+def test_no_group_in_strict_mode() -> None:
+    """strict_exception_groups is trio's default. The exception of a block is the exception itself."""
+
+    async def main() -> None:
+        with pytest.raises(ZeroDivisionError):
+            async with api.connect(echo()):
+                raise ZeroDivisionError
+
+    trio.run(main, strict_exception_groups=True)
+
+
+def test_outside_of_trio() -> None:
+    async def main() -> api.MessageWebSocket:
+        return await api.connect(echo())
+
+    ws = trio.run(main)
+    with pytest.raises(RuntimeError, match="async context"):
+        ws.send("x").send(None)
+    ws.abort()
+
+
+def test_importing_trio_only_there() -> None:
+    """curlwire and curlwire.aio import no trio, and curlwire.trio imports no asyncio."""
+    code = """
+        import sys
+        import curlwire, curlwire.aio
+        assert "trio" not in sys.modules
+    """
+    other = """
+        import sys, trio, curlwire.trio
+        async def main():
+            async with curlwire.trio.connect(sys.argv[1]) as ws:
+                await ws.send("x")
+                await ws.recv()
+        trio.run(main)
+        assert "asyncio" not in sys.modules
+    """
+    for program in (code, other):
+        words = [sys.executable, "-c", textwrap.dedent(program), echo()]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=WAIT, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
