@@ -7,7 +7,6 @@
 
 local huge = math.huge
 local scheduler, internal, try, watch, now -- set by the function at the end
-local receivers = {} -- socket = the task that waits for its data
 
 -- Returns the seconds that a call may take.
 local function limit_of(ws, timeout, option)
@@ -61,11 +60,7 @@ local function until_done(ws, timeout, option, is_receiving, f, ...)
         return trim(a, b, c)
     end
     repeat
-        receivers[ws] = is_receiving and scheduler.task() or receivers[ws]
-        local is_in_time = scheduler.wait(ws, deadline)
-        if is_receiving then
-            receivers[ws] = nil
-        end
+        local is_in_time = scheduler.wait(ws, deadline, is_receiving)
         a, b, c = try(f, ...)
         if not would_wait(a, c) then
             return trim(a, b, c)
@@ -82,7 +77,7 @@ local function sending(ws, timeout, f, ...)
 end
 
 local function receiving(ws, timeout, f, ...)
-    if receivers[ws] then
+    if scheduler.is_received(ws) then
         error("another coroutine already waits for data from this socket: receive in one coroutine only", 3)
     end
     return until_done(ws, timeout, "receive_timeout", true, f, ...)

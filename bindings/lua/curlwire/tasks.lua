@@ -10,6 +10,8 @@ local unpack = rawget(_G, "unpack") or rawget(table, "unpack") -- Lua 5.1 has it
 
 local TURNS = 100 -- calls that a coroutine makes without waiting before it lets the others run
 local WAIT, OUTSIDE = {}, {} -- what the calls of this file yield; a yield of the script gives other values
+local CANNOT_YIELD = " (a call of a coroutine cannot wait inside a C function; in Lua 5.1 also not inside pcall, the "
+    .. "iterator of a for loop, or a metamethod: use curlwire.pcall, and a while loop with ws:receive)"
 
 local internal, watch, key_of, now -- functions of ltasks.c
 
@@ -17,16 +19,17 @@ local internal, watch, key_of, now -- functions of ltasks.c
 --   co         the coroutine
 --   values     what resume passes to it next; nil = is_in_time
 --   is_in_time whether a wait has ended before its deadline
---   key        of the socket that it waits for, with socket, which keeps that socket alive
+--   key        of the socket that it waits for, with socket, which keeps that socket alive. is_receiving: for its data
 --   slot       its place in timers, with deadline
 --   is_idle    it waits in coroutine.yield() for curlwire.resume
 --   is_dispatching   it waits in curlwire.dispatch; is_once: for the next look at the events only
 local tasks = {} -- coroutine = task
 local task_count, idle_count = 0, 0
-local current, task -- the coroutine that runs, whose calls wait here, and its task
+local current -- the coroutine that runs, whose calls wait here
 local turns = 0
 local ready, first_ready, last_ready = {}, 1, 0
 local waiting = {} -- key of a socket = list of tasks
+local receivers = {} -- key of a socket = the task that waits for its data
 local dispatching = {} -- tasks in curlwire.dispatch
 local timers = {} -- a heap of tasks: the next deadline is the first
 local change_count = 0
@@ -121,7 +124,10 @@ local function make_ready(t, is_in_time)
                 waiting[t.key] = nil
             end
         end
-        t.key, t.socket = nil, nil
+        if t.is_receiving then
+            receivers[t.key] = nil
+        end
+        t.key, t.socket, t.is_receiving = nil, nil, nil
     end
     if t.is_dispatching then
         take_out(dispatching, t)
@@ -154,14 +160,17 @@ local function wake_dispatching(count, is_for_all)
     end
 end
 
--- Yields until the socket changes or the deadline has passed, which returns false.
-local function wait(ws, deadline)
-    if watch(ws) then
-        return true -- it may have changed before
-    end
-    local t, key = task, key_of(ws)
+-- ---- Waiting ----
+--
+-- A call that waits yields the function that notes what it waits for. So if Lua cannot yield there, nothing is noted.
+
+local function await_change(t, ws, deadline, is_receiving)
+    local key = key_of(ws)
     local list = waiting[key]
-    t.key, t.socket = key, ws
+    t.key, t.socket, t.is_receiving = key, ws, is_receiving
+    if is_receiving then
+        receivers[key] = t
+    end
     if list then
         list[#list + 1] = t
     else
@@ -170,7 +179,28 @@ local function wait(ws, deadline)
     if deadline < huge then
         start_timer(t, deadline)
     end
-    return yield(WAIT)
+end
+
+-- Yields until the socket changes or the deadline has passed, which returns false.
+local function wait(ws, deadline, is_receiving)
+    if watch(ws) then
+        return true -- it may have changed before
+    end
+    return yield(WAIT, await_change, ws, deadline, is_receiving)
+end
+
+local function await_events(t, seconds)
+    t.is_dispatching, t.is_once = true, seconds == 0
+    dispatching[#dispatching + 1] = t
+    if seconds > 0 and seconds < huge then
+        start_timer(t, now() + seconds)
+    end
+end
+
+local function await_time(t, seconds)
+    if seconds < huge then
+        start_timer(t, now() + seconds)
+    end
 end
 
 -- Lets the others run after so many calls, or at once.
@@ -178,29 +208,39 @@ local function turn(is_now)
     turns = turns + 1
     if is_now or turns > TURNS then
         turns = 0
-        push(task)
-        yield(WAIT)
+        yield(WAIT, push)
     end
 end
 
 -- ---- Running the coroutines ----
 
+-- Raises the error of a coroutine, with its traceback.
+local function raise(co, err)
+    local debug = rawget(_G, "debug")
+    if type(err) == "string" then
+        err = err .. (err:find("attempt to yield across", 1, true) and CANNOT_YIELD or "")
+        err = debug and debug.traceback(co, err) or err
+    end
+    error(err, 0)
+end
+
 -- Handles what a coroutine has yielded, or its end. Errors: raises the error of the coroutine.
-local function after(t, is_ok, request, f, argument)
+local function after(t, is_ok, request, f, ...)
     local co = t.co
-    current, task = nil, nil
+    current = nil
     internal.enter(nil)
     if not is_ok or status(co) == "dead" then
         tasks[co] = nil
         task_count = task_count - 1
         if not is_ok then
-            local debug = rawget(_G, "debug")
-            error(type(request) == "string" and debug and debug.traceback(co, request) or request, 0)
+            raise(co, request)
         end
     elseif request == OUTSIDE then
-        t.values = pack(pcall(f, argument))
+        t.values = pack(pcall(f, ...))
         push(t)
-    elseif request ~= WAIT then
+    elseif request == WAIT then
+        f(t, ...)
+    else
         t.is_idle = true
         idle_count = idle_count + 1
     end
@@ -209,7 +249,7 @@ end
 local function run_task(t)
     local values = t.values
     t.values = nil
-    current, task, turns = t.co, t, 0
+    current, turns = t.co, 0
     internal.enter(t.co)
     if values then
         after(t, resume(t.co, unpack(values, 1, values.n)))
@@ -381,12 +421,7 @@ function own.dispatch(timeout)
     if seconds == huge and internal.handler_count() == 0 then
         return 0
     end
-    task.is_dispatching, task.is_once = true, seconds == 0
-    dispatching[#dispatching + 1] = task
-    if seconds > 0 and seconds < huge then
-        start_timer(task, now() + seconds)
-    end
-    return yield(WAIT) or 0
+    return yield(WAIT, await_events, seconds) or 0
 end
 
 function own.run()
@@ -444,10 +479,7 @@ function module.sleep(seconds)
     if not is_in_task() then
         return internal.sleep(wanted)
     end
-    if wanted < huge then
-        start_timer(task, now() + wanted)
-    end
-    yield(WAIT)
+    yield(WAIT, await_time, wanted)
     return true
 end
 
@@ -493,7 +525,7 @@ return function(core, functions)
     local methods = require "curlwire.calls"({
         wait = wait,
         turn = turn,
-        task = function() return task end,
+        is_received = function(ws) return receivers[key_of(ws)] ~= nil end,
         outside = function(f, argument) return yield(OUTSIDE, f, argument) end,
         protected = protected,
         check_timeout = check_timeout,

@@ -26,15 +26,42 @@ static int enter(lua_State *L)
     return 0;
 }
 
+/* Returns whether a function belongs to the files of curlwire that call try. */
+static bool is_own(const lua_Debug *function)
+{
+    return strstr(function->short_src, "curlwire/calls.lua") != NULL ||
+           strstr(function->short_src, "curlwire/tasks.lua") != NULL;
+}
+
+/* Raises the error on top. The text gets the place in the script, which is behind the functions of calls.lua. */
+static int raise_in_script(lua_State *L)
+{
+    lua_Debug function;
+    int level = 1;
+
+    if (lua_type(L, -1) != LUA_TSTRING || strstr(lua_tostring(L, -1), "curlwire/calls.lua:") != NULL)
+        return lua_error(L);
+    while (lua_getstack(L, level, &function) != 0) {
+        (void)lua_getinfo(L, "Sl", &function);
+        if (function.currentline > 0 && !is_own(&function)) {
+            lua_pushfstring(L, "%s:%d: %s", function.short_src, function.currentline, lua_tostring(L, -1));
+            break;
+        }
+        level++;
+    }
+    return lua_error(L);
+}
+
 /* try(f, ...): calls f, whose calls do not wait if they have no timeout of their own. */
 static int try_call(lua_State *L)
 {
     lcw_state *state = lcw_state_get(L);
+    int failure;
 
     state->is_trying = true;
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    failure = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
     state->is_trying = false;
-    return lua_gettop(L);
+    return failure == 0 ? lua_gettop(L) : raise_in_script(L);
 }
 
 /* install(type_name, methods [, scope_end]): sets the functions that coroutines use in place of the methods of a type.
