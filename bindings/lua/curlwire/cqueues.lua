@@ -23,8 +23,8 @@ function descriptor.timeout()
 end
 
 -- Makes a controller run curlwire, until no coroutine and no open socket with handlers is left. A program that goes on
--- calls start again. The error of a handler or of a coroutine comes out of the controller's loop or step. The controller
--- can go on with the rest.
+-- calls start again. The error of a handler or of a coroutine comes out of the controller's loop or step, which can
+-- go on with the rest.
 function module.start(controller)
     if running[controller] then
         return

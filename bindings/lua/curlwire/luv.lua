@@ -58,8 +58,8 @@ function module.new(uv, later)
         end
     end
 
-    -- Makes the loop run curlwire, until no coroutine and no open socket with handlers is left. Then the loop may end, and
-    -- a program that goes on calls start again. A second start does nothing.
+    -- Makes the loop run curlwire, until no coroutine and no open socket with handlers is left. Then the loop may end,
+    -- and a program that goes on calls start again. A second start does nothing.
     local function start()
         if not poll then
             poll, timer = assert(uv.new_poll(curlwire.fd())), assert(uv.new_timer())

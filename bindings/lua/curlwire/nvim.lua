@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Runs the handlers and coroutines of curlwire in Neovim's loop. They run by vim.schedule, so they may call all of Neovim's
+-- Runs the handlers and coroutines of curlwire in Neovim's loop. They run by vim.schedule, so they may call all Neovim
 -- functions:
 --
 --     require "curlwire.nvim".start()
