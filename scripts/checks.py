@@ -70,7 +70,8 @@ local curlwire = require "curlwire"
 local ws = assert(curlwire.connect(os.getenv("CW_ECHO_WS") .. "/", {message_type = "utf8"}))
 assert(ws:send("hello"))
 assert(assert(ws:receive()) == "hello")
-ws:close()
+curlwire.spawn(function() ws:close() assert(ws:wait_closed()) end)
+curlwire.run()
 """
 
 

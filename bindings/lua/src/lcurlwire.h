@@ -169,9 +169,6 @@ void lcw_update_anchor(lua_State *L, lcw_socket *w, int socket_index);
 int lcw_dispatch(lua_State *L);
 int lcw_run(lua_State *L);
 int lcw_fd(lua_State *L);
-/* The same, as methods of a socket. All sockets of a Lua state share the descriptor and the events. */
-int lcw_websocket_dispatch(lua_State *L);
-int lcw_websocket_fileno(lua_State *L);
 /* Calls the handlers of the events that wait, or that come within timeout_ms. Returns the status, and counts the events.
  * Errors: raises the error of a handler. */
 cw_status lcw_take_events(lua_State *L, lcw_state *state, int timeout_ms, int *count);
@@ -225,6 +222,9 @@ int lcw_websocket_add_request_header(lua_State *L);
 int lcw_websocket_set_connected_socket(lua_State *L);
 int lcw_websocket_ping(lua_State *L);
 int lcw_websocket_flush(lua_State *L);
+/* curlwire.dispatch and curlwire.fd as methods. All sockets of a Lua state share the descriptor and the events. */
+int lcw_websocket_dispatch(lua_State *L);
+int lcw_websocket_fileno(lua_State *L);
 int lcw_websocket_close(lua_State *L);
 int lcw_websocket_wait_closed(lua_State *L);
 int lcw_websocket_abort(lua_State *L);

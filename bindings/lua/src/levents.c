@@ -499,13 +499,6 @@ int lcw_dispatch(lua_State *L)
     return 1;
 }
 
-int lcw_websocket_dispatch(lua_State *L)
-{
-    (void)lcw_check_socket(L, 1);
-    lua_remove(L, 1);
-    return lcw_dispatch(L);
-}
-
 int lcw_run(lua_State *L)
 {
     lcw_state *state = check_outside_handler(L, "run");
@@ -534,10 +527,4 @@ int lcw_fd(lua_State *L)
         return lcw_fail(L, NULL, status, 0);
     lua_pushinteger(L, cw_mailbox_fd(state->mailbox));
     return 1;
-}
-
-int lcw_websocket_fileno(lua_State *L)
-{
-    (void)lcw_check_socket(L, 1);
-    return lcw_fd(L);
 }

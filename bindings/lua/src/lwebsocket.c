@@ -364,6 +364,19 @@ int lcw_websocket_batch(lua_State *L)
     return failure != 0 ? lua_error(L) : lcw_result(L, w, status);
 }
 
+int lcw_websocket_dispatch(lua_State *L)
+{
+    (void)lcw_check_socket(L, 1);
+    lua_remove(L, 1);
+    return lcw_dispatch(L);
+}
+
+int lcw_websocket_fileno(lua_State *L)
+{
+    (void)lcw_check_socket(L, 1);
+    return lcw_fd(L);
+}
+
 /* ---- Closing ---- */
 
 int lcw_websocket_close(lua_State *L)

@@ -141,8 +141,8 @@ static int call_late(websocket *ws, mailbox *m)
 static int follow_handlers(websocket *ws)
 {
     PyObject *watch = ws->own_mailbox == NULL ? get_helper(ws->state, HELPER_watch) : NULL;
-    PyObject *object = watch != NULL ? PyObject_CallFunctionObjArgs(watch, (PyObject *)ws, NULL)
-                                     : Py_XNewRef(ws->own_mailbox);
+    PyObject *object =
+        watch != NULL ? PyObject_CallFunctionObjArgs(watch, (PyObject *)ws, NULL) : Py_XNewRef(ws->own_mailbox);
     if (object == NULL)
         return -1;
     int result = -1;

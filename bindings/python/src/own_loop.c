@@ -11,8 +11,9 @@ static mailbox *own_mailbox(websocket *ws)
     if (ws->own_mailbox != NULL)
         return (mailbox *)ws->own_mailbox;
     if (ws->is_subscribed) {
-        raise_state(ws->state, "the dispatcher thread calls the handlers of this socket: call fileno() or dispatch() "
-                               "before the first handler is set");
+        raise_state(ws->state,
+                    "the dispatcher thread calls the handlers of this socket: call fileno() or dispatch() "
+                    "before the first handler is set");
         return NULL;
     }
     PyObject *made = PyObject_CallNoArgs((PyObject *)ws->state->types[TYPE_MAILBOX]);

@@ -75,8 +75,7 @@ cw_status cw__pings_begin_locked(cw_socket *s, cw__ping *ping)
                         WAITING_AT_MOST);
     if (!send_ping(s))
         return cw__fail(CW_NO_MEMORY, "no memory for a ping: free memory and call again");
-    *ping = (cw__ping){
-        .next = s->pings.waiting, .number = s->pings.last_number, .sent_us = s->pings.last_us};
+    *ping = (cw__ping){.next = s->pings.waiting, .number = s->pings.last_number, .sent_us = s->pings.last_us};
     s->pings.waiting = ping;
     s->pings.waiting_count++;
     cw__outbound_flush_locked(s);
