@@ -72,7 +72,9 @@ def page(folder: Path) -> tuple[str, str]:
     (folder / "ws_thread.lua").write_text(module)
     exchange = exchange.replace("ws://localhost:8765/", echo())
     served = script("x:" + text("one"), "x:" + text("") + text("two\n"), "close:1000")
-    messages = messages.replace("ws://localhost:8765/", served).replace("/tmp/messages.sock", f"{folder}/messages")
+    messages = messages.replace("ws://localhost:8765/", served).replace(
+        "/tmp/messages.sock", f"{folder}/messages"
+    )
     return main, exchange + messages
 
 

@@ -5,11 +5,29 @@
 
 enum { MOST_EVENTS_AT_ONCE = 1000 };
 
+PyObject *websocket_own_mailbox(websocket *ws)
+{
+    fields_lock();
+    PyObject *own = ws->own_mailbox;
+    fields_unlock();
+    return own;
+}
+
+/* Returns whether the socket is open and has a handler, or its closed event has yet to be handled. */
+static bool is_kept(websocket *ws)
+{
+    fields_lock();
+    bool is_kept = ws->is_kept;
+    fields_unlock();
+    return is_kept;
+}
+
 /* Returns the socket's own mailbox, which the first call makes; NULL with an exception set. */
 static mailbox *own_mailbox(websocket *ws)
 {
-    if (ws->own_mailbox != NULL)
-        return (mailbox *)ws->own_mailbox;
+    PyObject *own = websocket_own_mailbox(ws);
+    if (own != NULL)
+        return (mailbox *)own;
     if (ws->is_subscribed) {
         raise_state(ws->state,
                     "the dispatcher thread calls the handlers of this socket: call fileno() or dispatch() "
@@ -20,13 +38,14 @@ static mailbox *own_mailbox(websocket *ws)
     if (made == NULL)
         return NULL;
     fields_lock();
-    bool is_first = ws->own_mailbox == NULL;
-    if (is_first)
+    own = ws->own_mailbox;
+    if (own == NULL)
         ws->own_mailbox = made;
     fields_unlock();
-    if (!is_first)
-        Py_DECREF(made);
-    return (mailbox *)ws->own_mailbox;
+    if (own == NULL)
+        return (mailbox *)made;
+    Py_DECREF(made); /* another thread was first */
+    return (mailbox *)own;
 }
 
 const char fileno_doc[] =
@@ -77,7 +96,7 @@ static long dispatch_alone(websocket *ws, int timeout_ms)
                     "dispatch() already runs: call it in one thread only, and not in a handler of the socket");
         return -1;
     }
-    if (timeout_ms == CW_TIMEOUT_NEVER && !ws->is_kept)
+    if (timeout_ms == CW_TIMEOUT_NEVER && !is_kept(ws))
         timeout_ms = 0; /* the socket is not open, or has no handler, so no event could end the wait */
     Py_INCREF((PyObject *)m);
     long count = dispatch_some(ws, m, timeout_ms);
@@ -107,7 +126,7 @@ PyObject *websocket_dispatch(PyObject *self, PyObject *const *args, Py_ssize_t c
 
 PyObject *websocket_run_own(websocket *ws)
 {
-    while (ws->is_kept)
+    while (is_kept(ws))
         if (dispatch_alone(ws, CW_TIMEOUT_NEVER) < 0)
             return NULL;
     Py_RETURN_NONE;

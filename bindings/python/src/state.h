@@ -136,7 +136,7 @@ typedef struct mailbox {
     PyObject *late; /* list of sockets whose on_closed was set after their closed event had been taken */
     atomic_bool is_started, must_stop;
     atomic_bool is_dispatching; /* dispatch() of a socket with a mailbox of its own runs */
-    atomic_ulong thread; /* the thread in dispatch(); 0 = none */
+    atomic_ulong thread;        /* the thread in dispatch(); 0 = none */
 } mailbox;
 
 /* ---- From state.c ---------------------------------------------------------------------------------------- */
@@ -460,7 +460,9 @@ plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
 extern const char fileno_doc[], dispatch_doc[];
 plain_method websocket_fileno;
 keyword_method websocket_dispatch;
-/* Does what run_forever() does, for a socket whose own mailbox dispatch() serves. */
+/* Returns the Mailbox of a socket that a loop of the program serves, borrowed; else NULL. It stays as long as the socket. */
+PyObject *websocket_own_mailbox(websocket *ws);
+/* Does what run_forever() does, for such a socket. */
 PyObject *websocket_run_own(websocket *ws);
 
 /* ---- From loop.c: what an event loop calls ------------------------------------------------------------------ */
