@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Tests curlwire in the event loops of luv, Neovim, copas and cqueues. Each test also runs something of the loop itself at
--- the same time.
+-- Tests curlwire in the event loops of luv, Neovim, copas and cqueues. Each test also runs something of the loop itself
+-- at the same time.
 
 local harness = require "harness"
 local support = require "support"

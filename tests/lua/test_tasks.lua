@@ -387,7 +387,7 @@ test("tasks_resume", function(expect)
     equal(curlwire.run(), true)
     equal(log[1], "a,b")
     equal(log[2], 2)
-    raises(function() curlwire.resume(sleeper) end, "has not ended")
+    raises(function() curlwire.resume(sleeper) end, "has ended")
     raises(function() curlwire.spawn(1) end, "function expected, got number")
 end)
 

@@ -65,7 +65,7 @@ def ask(folder: Path, path: str = "/") -> str:
 
 
 def page(folder: Path) -> tuple[str, str]:
-    """Writes the Lua file of docs/openresty.md. Returns the settings that it shows: of the main part, and the locations."""
+    """Writes the Lua file of docs/openresty.md. Returns its settings: the pool, and the locations."""
     shown = (ROOT / "docs" / "openresty.md").read_text()
     (module,) = re.findall(r"^```lua\n(.*?)^```$", shown, re.MULTILINE | re.DOTALL)
     main, exchange, messages = re.findall(r"^```nginx\n(.*?)^```$", shown, re.MULTILINE | re.DOTALL)

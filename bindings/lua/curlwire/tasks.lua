@@ -389,8 +389,9 @@ end
 
 local function check_timeout(timeout, level)
     local seconds, shown = internal.seconds(timeout)
-    return seconds or error("timeout must be a number of seconds, 0 or more, or false (or math.huge) to wait without "
-        .. "a limit, not " .. shown, level + 1)
+    return seconds or error(
+        "timeout must be a number of seconds, 0 or more, or false (or math.huge) to wait without a limit, not "
+            .. shown, level + 1)
 end
 
 -- Calls f in a protected call in which calls may wait. In Lua 5.1 that needs a coroutine of its own, whose yields go on
@@ -459,7 +460,7 @@ end
 function module.resume(co, ...)
     local t = tasks[co]
     if not t then
-        error("curlwire.resume needs a coroutine of curlwire.spawn that has not ended", 2)
+        error("this coroutine has ended, or is none of curlwire.spawn: resume only coroutines of spawn that run", 2)
     end
     if not t.is_idle then
         return false

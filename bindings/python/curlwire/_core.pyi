@@ -1124,19 +1124,20 @@ class WebSocket:
         Any thread but the dispatcher thread may call it.
         """
     def fileno(self) -> int:
-        """Returns a descriptor for a loop of the program: it is readable while dispatch() has handlers to call.
+        """Returns a descriptor that is readable while dispatch() has handlers to call.
 
-        Poll it only. After the first fileno() or dispatch(), the handlers of this socket run in dispatch(), not
-        in the dispatcher thread. Raises StateError if a handler has been set before. Does not block. Any thread
-        may call it.
+        It is for a loop of the program. Poll it only. After the first fileno() or dispatch(), the
+        handlers of this socket run in dispatch(), not in the dispatcher thread. Raises StateError if a
+        handler has been set before. Does not block. Any thread may call it.
         """
     def dispatch(self, timeout: float | None = None) -> int:
-        """Calls the handlers of this socket, in the calling thread, and returns how many events it has handled.
+        """Calls the handlers of this socket in the calling thread, and returns how many events it handled.
 
-        timeout: seconds to wait for the first event. None = no limit; but without an open connection and a
-        handler, dispatch() does not wait. The exception of a handler goes to sys.unraisablehook. Raises
-        StateError in a handler of the socket, while another thread is in dispatch(), and if the dispatcher
-        thread calls the handlers (see fileno()). Blocks up to timeout; Ctrl-C ends it.
+        timeout: seconds to wait for the first event. None = no limit; but without an open connection and
+        a handler, dispatch() does not wait.
+        The exception of a handler goes to sys.unraisablehook. Raises StateError in a handler of the
+        socket, while another thread is in dispatch(), and if the dispatcher thread calls the handlers
+        (see fileno()). Blocks up to timeout; Ctrl-C ends it.
         """
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -50,10 +50,10 @@ static mailbox *own_mailbox(websocket *ws)
 
 const char fileno_doc[] =
     "fileno($self, /)\n--\n\n"
-    "Returns a descriptor for a loop of the program: it is readable while dispatch() has handlers to call.\n\n"
-    "Poll it only. After the first fileno() or dispatch(), the handlers of this socket run in dispatch(), not\n"
-    "in the dispatcher thread. Raises StateError if a handler has been set before. Does not block. Any thread\n"
-    "may call it.";
+    "Returns a descriptor that is readable while dispatch() has handlers to call.\n\n"
+    "It is for a loop of the program. Poll it only. After the first fileno() or dispatch(), the\n"
+    "handlers of this socket run in dispatch(), not in the dispatcher thread. Raises StateError if a\n"
+    "handler has been set before. Does not block. Any thread may call it.";
 
 PyObject *websocket_fileno(PyObject *self, PyObject *Py_UNUSED(none))
 {
@@ -107,11 +107,12 @@ static long dispatch_alone(websocket *ws, int timeout_ms)
 
 const char dispatch_doc[] =
     "dispatch($self, /, timeout=None)\n--\n\n"
-    "Calls the handlers of this socket, in the calling thread, and returns how many events it has handled.\n\n"
-    "timeout: seconds to wait for the first event. None = no limit; but without an open connection and a\n"
-    "handler, dispatch() does not wait. The exception of a handler goes to sys.unraisablehook. Raises\n"
-    "StateError in a handler of the socket, while another thread is in dispatch(), and if the dispatcher\n"
-    "thread calls the handlers (see fileno()). Blocks up to timeout; Ctrl-C ends it.";
+    "Calls the handlers of this socket in the calling thread, and returns how many events it handled.\n\n"
+    "timeout: seconds to wait for the first event. None = no limit; but without an open connection and\n"
+    "a handler, dispatch() does not wait.\n"
+    "The exception of a handler goes to sys.unraisablehook. Raises StateError in a handler of the\n"
+    "socket, while another thread is in dispatch(), and if the dispatcher thread calls the handlers\n"
+    "(see fileno()). Blocks up to timeout; Ctrl-C ends it.";
 
 PyObject *websocket_dispatch(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
