@@ -111,9 +111,9 @@ function methods.socket(original)
     local own = {}
 
     function own.connect(ws, uri, timeout)
-        local ms = internal.connect_timeout_ms(timeout)
+        local ms = try(internal.connect_timeout_ms, timeout)
         watch(ws)
-        local ok, message, err = internal.connect_start(ws, uri, ms)
+        local ok, message, err = try(internal.connect_start, ws, uri, ms)
         if not ok then
             return trim(ok, message, err)
         end
@@ -132,7 +132,7 @@ function methods.socket(original)
 
     function own.ping(ws, timeout)
         check(timeout)
-        local ping, message, err = internal.ping_start(ws)
+        local ping, message, err = try(internal.ping_start, ws)
         if not ping then
             return trim(ping, message, err)
         end
@@ -145,7 +145,7 @@ function methods.socket(original)
         if type(f) ~= "function" then
             error(("bad argument #1 to 'batch' (function expected, got %s)"):format(type(f)), 2)
         end
-        local ok, message, err = internal.batch_begin(ws)
+        local ok, message, err = try(internal.batch_begin, ws)
         if not ok then
             return trim(ok, message, err)
         end
@@ -210,7 +210,7 @@ function methods.message(original)
 
     function own.send_json(ws, value, library, timeout, compress)
         check(timeout)
-        return own.send(ws, internal.encode(ws, value, library), "utf8", timeout, compress)
+        return own.send(ws, try(internal.encode, ws, value, library), "utf8", timeout, compress)
     end
 
     function own.send_many(ws, list, kind, timeout, compress)
@@ -355,9 +355,9 @@ end
 methods.module = {}
 
 function methods.module.connect(uri, options)
-    local ws, ms = internal.connect_prepare(uri, options)
+    local ws, ms = try(internal.connect_prepare, uri, options)
     watch(ws)
-    local ok, message, err = internal.connect_start(ws, uri, ms)
+    local ok, message, err = try(internal.connect_start, ws, uri, ms)
     if ok then
         ok, message, err = connect_rest(ws)
     end
