@@ -70,7 +70,8 @@ local curlwire = require "curlwire"
 local ws = assert(curlwire.connect(os.getenv("CW_ECHO_WS") .. "/", {message_type = "utf8"}))
 assert(ws:send("hello"))
 assert(assert(ws:receive()) == "hello")
-ws:close()
+curlwire.spawn(function() ws:close() assert(ws:wait_closed()) end)
+curlwire.run()
 """
 
 
@@ -729,6 +730,7 @@ GUIDE = (
     "data-reader",
     "closing-and-errors",
     "handlers-and-threads",
+    "lua-loops",
     "asyncio",
     "compression",
     "cookies",
@@ -934,7 +936,7 @@ def nothing_left_to_install() -> None:
         call("sh", "scripts/install.sh", kind, env={"PATH": path})
 
 
-ONLY_PYTHON = ("docs/asyncio.md",)
+ONE_LANGUAGE = {"docs/asyncio.md": "python", "docs/lua-loops.md": "lua"}
 
 
 def readme() -> list[Test]:
@@ -942,7 +944,7 @@ def readme() -> list[Test]:
     tests: list[Test] = [("README.md", partial(run_page, "README.md", BUILD))]
     tests += [(name, partial(run_page, name, BUILD)) for name in pages]
     for name in pages:
-        languages = {"python"} if name in ONLY_PYTHON else {"python", "lua"}
+        languages = {ONE_LANGUAGE[name]} if name in ONE_LANGUAGE else {"python", "lua"}
         tests.append((f"{name} opens with examples", partial(check_opening, name, languages)))
     tests.append(("README.md has one in each language", check_languages))
     return tests

@@ -1217,6 +1217,27 @@ CW_API cw_status cw_socket_get_buffered_amount(cw_socket *s, size_t *len_bytes);
  * Source   RFC 6455 section 5.5.2 */
 CW_API cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us);
 
+/* A ping that a program has sent without waiting for its pong. */
+typedef struct cw_ping cw_ping;
+
+/* Sends a ping and returns at once. cw_ping_result returns the result. CW_EVENT_CHANGED says when to ask for it.
+ * Returns  CW_OK
+ * Errors   CW_CLOSED; CW_INVALID_STATE; CW_WOULD_BLOCK if 64 pings wait already; CW_NO_MEMORY; CW_AFTER_FORK
+ * Thread   any; takes the socket's lock
+ * Owns     the caller must call cw_ping_free(*out) once. It may outlive the socket */
+CW_API cw_status cw_socket_ping_start(cw_socket *s, cw_ping **out);
+
+/* Returns the result of a ping.
+ *   rtt_us   set to the round trip in microseconds; may be NULL
+ * Returns  CW_OK if the pong has come
+ * Errors   CW_WOULD_BLOCK: it has not come yet; CW_CLOSED: closing has begun before it came; CW_AFTER_FORK
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_ping_result(cw_ping *p, int64_t *rtt_us);
+
+/* Frees a ping; nothing waits for its pong any more. It ignores NULL.
+ * Thread   any; takes the socket's lock */
+CW_API void cw_ping_free(cw_ping *p);
+
 /* ---- Receiving ---------------------------------------------------------------------------------------- */
 
 /* Takes the next message (in partial mode: the next part). While it waits, the calling thread polls the connection.
@@ -1370,11 +1391,17 @@ typedef enum cw_event_type {
     CW_EVENT_CERTIFICATE = 32,    /* the connect waits for cw_socket_answer_certificate */
     CW_EVENT_TRACE = 64, /* a line of the trace; subscribing to it begins a trace, as trace_file does */
     CW_EVENT_READABLE =
-        128 /* between poll_begin and poll_end, the service thread has read, or a close has begun */
+        128, /* between poll_begin and poll_end, the service thread has read, or a close has begun */
+    CW_EVENT_CHANGED = 256 /* a call that would have had to wait may now have its result */
 } cw_event_type;
 
-/* All but CW_EVENT_TRACE. At most 256 KiB of lines wait in a socket. Further ones are dropped, and the next line that has room
- * says how many. docs/tracing.md says what the lines have, and what is masked. */
+/* CW_EVENT_CHANGED is for a scheduler of coroutines: it makes each call with a timeout of 0, and makes a call that returned
+ * CW_TIMED_OUT or CW_WOULD_BLOCK again after this event. The event comes when the service thread has read, has written, got a
+ * pong, or when the state has changed. It does not come for what the calling thread has done itself. While a mailbox is
+ * subscribed to it, only the service thread reads the connection.
+ * CW_EVENT_TRACE: at most 256 KiB of lines wait in a socket. Further ones are dropped, and the next line that has room
+ * says how many. docs/tracing.md says what the lines have, and what is masked.
+ * CW_EVENTS_ALL has neither of the two. */
 
 #define CW_EVENTS_ALL 191u
 

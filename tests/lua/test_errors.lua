@@ -145,6 +145,8 @@ local never = {
     ["curlwire.MessageWebSocket"] = true, ["curlwire.StreamWebSocket"] = true, ["curlwire.dispatch"] = true,
     ["curlwire.run"] = true, ["curlwire.fd"] = true, ["curlwire.get_status"] = true,
     ["curlwire.build_info"] = true, ["curlwire.statistics"] = true,
+    ["curlwire.spawn"] = true, ["curlwire.resume"] = true, ["curlwire.sleep"] = true, ["curlwire.timeout"] = true,
+    ["curlwire.pcall"] = true, ["WebSocket:fileno"] = true, ["WebSocket:dispatch"] = true,
     ["WebSocket:set_request_header"] = true, ["WebSocket:add_request_header"] = true,
     ["WebSocket:set_connected_socket"] = true,
     ["WebSocket:close"] = true, ["WebSocket:abort"] = true,

@@ -192,3 +192,16 @@ test("fork_in_handler", function()
     assert(ws:send("x"))
     assert(curlwire.run())
 end)
+
+-- A coroutine that waited in the parent does not wait for ever in the child.
+test("fork_coroutine", function()
+    local ws = support.open(support.echo())
+    local result
+    curlwire.spawn(function() result = {ws:receive(30)} end)
+    assert(curlwire.dispatch(0) >= 1)
+    in_child(function() raises(curlwire.run, FORKED) end)
+    ws:close()
+    equal(curlwire.run(), true)
+    equal(result[3].name, "CW_CLOSED")
+    assert(ws:wait_closed(10))
+end)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """curlwire for Lua inside nginx, whose Lua module uses OpenResty's LuaJIT. The master process loads curlwire,
-and its worker connects after the fork."""
+and its worker connects after the fork. The programs of docs/openresty.md run too."""
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import curlwire
-from peers import WAIT, echo
+from peers import WAIT, echo, script, text
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "servers"))
@@ -28,13 +29,15 @@ MAIN = """
 load_module {unpacked}/usr/lib/nginx/modules/ndk_http_module.so;
 load_module {unpacked}/usr/lib/nginx/modules/ngx_http_lua_module.so;
 {user}
+{main}
 """
 HTTP = """
-    lua_package_path "{modules}/?.lua;{modules}/?/init.lua;{unpacked}/usr/share/lua/5.1/?.lua;;";
+    lua_package_path "{folder}/?.lua;{modules}/?.lua;{modules}/?/init.lua;{unpacked}/usr/share/lua/5.1/?.lua;;";
     lua_package_cpath "{modules}/?.so;;";
     init_by_lua_block {{ require "curlwire" }}
     server {{
         listen unix:{folder}/socket;
+        {locations}
         location / {{
             content_by_lua_block {{
                 local curlwire = require "curlwire"
@@ -49,16 +52,30 @@ HTTP = """
 """
 
 
-def ask(folder: Path) -> str:
+def ask(folder: Path, path: str = "/") -> str:
     """Returns the body of nginx's answer."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(WAIT)
         connection.connect(f"{folder}/socket")
-        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         with connection.makefile("rb") as answer:
             head, _, body = answer.read().partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 "), head
     return body.decode()
+
+
+def page(folder: Path) -> tuple[str, str]:
+    """Writes the Lua file of docs/openresty.md. Returns its settings: the pool, and the locations."""
+    shown = (ROOT / "docs" / "openresty.md").read_text()
+    (module,) = re.findall(r"^```lua\n(.*?)^```$", shown, re.MULTILINE | re.DOTALL)
+    main, exchange, messages = re.findall(r"^```nginx\n(.*?)^```$", shown, re.MULTILINE | re.DOTALL)
+    (folder / "ws_thread.lua").write_text(module)
+    exchange = exchange.replace("ws://localhost:8765/", echo())
+    served = script("x:" + text("one"), "x:" + text("") + text("two\n"), "close:1000")
+    messages = messages.replace("ws://localhost:8765/", served).replace(
+        "/tmp/messages.sock", f"{folder}/messages"
+    )
+    return main, exchange + messages
 
 
 @pytest.fixture
@@ -67,8 +84,11 @@ def nginx(tmp_path: Path) -> Iterator[Path]:
     program = nginx_settings.program()
     assert (UNPACKED / "done").exists(), "nginx's Lua module is missing. Run: sh scripts/install.sh test"
     assert program is not None, "nginx is missing. Run: sh scripts/install.sh test"
-    main = MAIN.format(unpacked=UNPACKED, user="user root;" if os.geteuid() == 0 else "")
-    http = HTTP.format(unpacked=UNPACKED, folder=tmp_path, modules=MODULES, echo=echo(), wait=WAIT)
+    pool, locations = page(tmp_path)
+    main = MAIN.format(unpacked=UNPACKED, user="user root;" if os.geteuid() == 0 else "", main=pool)
+    http = HTTP.format(
+        unpacked=UNPACKED, folder=tmp_path, modules=MODULES, echo=echo(), wait=WAIT, locations=locations
+    )
     (libraries,) = {str(path.parent) for path in UNPACKED.glob("usr/lib/*/libluajit-5.1.so.2")}
     running = subprocess.Popen(
         [program, *nginx_settings.write(tmp_path, http, main)],
@@ -89,3 +109,13 @@ def nginx(tmp_path: Path) -> Iterator[Path]:
 def test_nginx(nginx: Path) -> None:
     for _ in range(3):
         assert ask(nginx) == f"{curlwire.libcurl_version} from nginx"
+
+
+def test_nginx_thread(nginx: Path) -> None:
+    for _ in range(3):
+        assert ask(nginx, "/exchange") == "Hello, World!\n"
+
+
+def test_nginx_messages_through_a_unix_socket(nginx: Path) -> None:
+    for _ in range(2):
+        assert ask(nginx, "/messages") == "one\n\ntwo\n\n"

@@ -383,26 +383,61 @@ function curlwire.StreamWebSocket(control) end
 ---@return curlwire.Error|nil err
 function curlwire.connect(uri, options) end
 
----Waits for events, and calls the handlers of at most 1000 of them. If a handler raises an error, dispatch raises it too,
----with a traceback if the error is a text. The other events wait for the next call. Raises an error inside a handler.
----Without a timeout it waits until there is an event. It returns 0 at once if no open socket has a handler.
+---Waits for events, and calls the handlers of at most 1000 of them. It also runs the coroutines of spawn that can go on. If a
+---handler or a coroutine raises an error, dispatch raises it too, with a traceback if the error is a text. The others wait for
+---the next call. Raises an error inside a handler. Without a timeout it waits until there is an event. It returns 0 at once if
+---no open socket has a handler, and no coroutine can go on. In a coroutine of spawn it waits until run has called handlers.
 ---@param timeout curlwire.Timeout|nil 0 does not wait
----@return integer|nil handled the number of events; 0 after the timeout
+---@return integer|nil handled the number of events and of coroutines; 0 after the timeout
 ---@return string|nil message
 ---@return curlwire.Error|nil err
 function curlwire.dispatch(timeout) end
 
----Calls handlers until each socket that has one has ended. Raises the errors that dispatch raises.
+---Calls handlers, and runs the coroutines of spawn, until each socket with a handler and each coroutine has ended. Raises the
+---errors that dispatch raises; it may be called again. Raises an error that begins with "deadlock" if all coroutines wait in
+---coroutine.yield(), and no handler is left that could resume one. Raises an error in a coroutine of spawn.
 ---@return true|nil
 ---@return string|nil message
 ---@return curlwire.Error|nil err
 function curlwire.run() end
 
----Returns a descriptor for an event loop. It is readable while events wait: then call dispatch(0). Do not read from it.
+---Returns a descriptor for an event loop. It is readable while events wait, or coroutines can go on: then call dispatch(0). Do
+---not read from it.
 ---@return integer|nil
 ---@return string|nil message
 ---@return curlwire.Error|nil err
 function curlwire.fd() end
+
+---Makes a coroutine that calls f(...). run and dispatch run it. In it, each call that waits lets the other coroutines run
+---(docs/lua-loops.md). Its error comes out of run or dispatch.
+---@param f fun(...: any)
+---@param ... any
+---@return thread
+function curlwire.spawn(f, ...) end
+
+---Lets a coroutine of spawn go on that waits in coroutine.yield(), which returns the other arguments. It runs when run or
+---dispatch comes to it. Raises an error if the coroutine has ended, or is not one of spawn.
+---@param co thread
+---@param ... any
+---@return boolean waited false if it does not wait in coroutine.yield(); then nothing has happened
+function curlwire.resume(co, ...) end
+
+---Waits. In a coroutine of spawn it lets the others run; elsewhere it blocks, and Ctrl-C ends it.
+---@param seconds curlwire.Timeout
+---@return boolean
+function curlwire.sleep(seconds) end
+
+---Returns after how many seconds an event loop must call dispatch(0), even if the descriptor of fd stays silent.
+---@return number|nil seconds math.huge if there is no such time; nil if no coroutine and no open socket with a handler is left
+function curlwire.timeout() end
+
+---Calls a function in a protected call, as pcall does. In a coroutine of spawn its calls may wait, also in Lua 5.1, whose pcall
+---allows no yield.
+---@param f fun(...: any): ...
+---@param ... any
+---@return boolean
+---@return any ...
+function curlwire.pcall(f, ...) end
 
 ---The table that build_info returns. A fact that there is not is nil.
 ---@class curlwire.BuildInfo
@@ -501,6 +536,19 @@ function WebSocket:wait_closed(timeout) end
 ---Drops the connection without a closing handshake.
 ---@return true
 function WebSocket:abort() end
+
+---Returns the descriptor of curlwire.fd, which all sockets of a Lua state share.
+---@return integer|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
+function WebSocket:fileno() end
+
+---Does what curlwire.dispatch does, for all sockets of the Lua state.
+---@param timeout curlwire.Timeout|nil 0 does not wait
+---@return integer|nil handled
+---@return string|nil message
+---@return curlwire.Error|nil err
+function WebSocket:dispatch(timeout) end
 
 ---Sends one message. Raises an error if a text is not UTF-8. A function is called until it returns nil. Its results are the
 ---fragments of one message, and each goes out at once. If the function raises an error after the first fragment, or if a

@@ -2,4 +2,19 @@
 -- require "curlwire" loads this file and returns the C module: WebSocket clients for Lua 5.1, 5.2, 5.3, 5.4 and
 -- LuaJIT. curlwire/annotations.lua describes every call of the module.
 
-return require "curlwire.core"
+local core = require "curlwire.core"
+local functions = core._tasks -- for tasks.lua only
+
+if functions then
+    core._tasks = nil
+    -- The calls for coroutines. A script that uses none of them does not load tasks.lua.
+    for _, name in ipairs {"pcall", "resume", "sleep", "spawn", "timeout"} do
+        core[name] = function(...)
+            local module = require "curlwire.tasks"(core, functions)
+            core[name] = module[name]
+            return module[name](...)
+        end
+    end
+end
+
+return core

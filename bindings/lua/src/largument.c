@@ -53,6 +53,8 @@ int lcw_refuse_key(lua_State *L)
 int lcw_method_index(lua_State *L)
 {
     lua_settop(L, 2);
+    if (lcw_push_task_method(L, 4))
+        return 1;
     lua_pushvalue(L, 2);
     lua_rawget(L, lua_upvalueindex(1));
     return lua_isnil(L, -1) ? lcw_refuse_key(L) : 1;

@@ -165,13 +165,15 @@ void lcw_push_field_names(lua_State *L)
 }
 
 /* The upvalues: the table of methods, the type's name, the names of all methods and fields, and the table of the methods of a
- * MessageWebSocket. */
+ * MessageWebSocket, and those of lcw_push_task_method. */
 int lcw_websocket_index(lua_State *L)
 {
     lcw_socket *w;
     const char *key;
     size_t i;
 
+    if (lcw_push_task_method(L, 5))
+        return 1;
     lua_pushvalue(L, 2);
     lua_rawget(L, lua_upvalueindex(1));
     if (!lua_isnil(L, -1))

@@ -62,6 +62,8 @@ static const luaL_Reg socket_methods[] = {{"abort", lcw_websocket_abort},
                                           {"batch", lcw_websocket_batch},
                                           {"close", lcw_websocket_close},
                                           {"connect", lcw_websocket_connect},
+                                          {"dispatch", lcw_websocket_dispatch},
+                                          {"fileno", lcw_websocket_fileno},
                                           {"flush", lcw_websocket_flush},
                                           {"ping", lcw_websocket_ping},
                                           {"set_connected_socket", lcw_websocket_set_connected_socket},
@@ -217,7 +219,9 @@ static void add_type(lua_State *L, const char *type_name, const luaL_Reg *metame
         lcw_set_functions(L, methods);
         lua_pushstring(L, type_name);
         push_names(L, methods);
-        lua_pushcclosure(L, lcw_method_index, 3);
+        lua_pushnil(L);
+        lua_pushnil(L);
+        lua_pushcclosure(L, lcw_method_index, 5);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);
@@ -250,7 +254,9 @@ static void add_socket_type(lua_State *L, const char *type_name, const luaL_Reg 
     push_member_names(L, methods);
     lua_newtable(L);
     lcw_set_functions(L, message_methods);
-    lua_pushcclosure(L, lcw_websocket_index, 4);
+    lua_pushnil(L);
+    lua_pushnil(L);
+    lua_pushcclosure(L, lcw_websocket_index, 6);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, lcw_websocket_newindex);
     lua_setfield(L, -2, "__newindex");
@@ -262,7 +268,9 @@ static void add_data_type(lua_State *L, const char *type_name, const luaL_Reg *m
     new_type(L, type_name, data_metamethods);
     lua_newtable(L);
     lcw_set_functions(L, methods);
-    lua_pushcclosure(L, lcw_data_index, 1);
+    lua_pushnil(L);
+    lua_pushnil(L);
+    lua_pushcclosure(L, lcw_data_index, 3);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 }
@@ -301,6 +309,8 @@ int luaopen_curlwire_core(lua_State *L)
     lua_pushvalue(L, -1);
     state->module_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lcw_set_functions(L, module_functions);
+    lcw_push_tasks(L);
+    lua_setfield(L, -2, "_tasks"); /* init.lua takes it out */
     push_data_reader(L);
     lua_setfield(L, -2, "DataReader");
     lcw_push_web_status_table(L);

@@ -53,6 +53,10 @@ typedef struct lcw_state {
     int next_ref;        /* the iterator that messages returns */
     int deliver_ref;
     int traceback_ref;
+    /* Of the coroutines of curlwire.spawn (ltasks.c). The refs are 0 until the first spawn. */
+    lua_State *task; /* the coroutine that runs now; only compared */
+    bool is_trying;  /* a call of that coroutine must not wait, and looks methods up as other calls do */
+    int run_ref, dispatch_ref, changed_ref;
 } lcw_state;
 
 typedef struct lcw_socket {
@@ -106,8 +110,8 @@ bool lcw_to_ms(lua_State *L, int index, int64_t *out);
 /* Pushes a value as an error shows it: 1.5, "text" (shortened and printable), nan, math.huge, a table. Returns the
  * pushed text. */
 const char *lcw_push_shown(lua_State *L, int index);
-/* __index of a type. The upvalues are the table of its methods, its name, and the names of its methods for the error. Errors:
- * raises an error for a key that is no method. lcw_refuse_key raises that error. */
+/* __index of a type. The upvalues are the table of its methods, its name, the names of its methods for the error, and those
+ * of lcw_push_task_method. Errors: raises an error for a key that is no method. lcw_refuse_key raises that error. */
 int lcw_method_index(lua_State *L);
 int lcw_refuse_key(lua_State *L);
 /* Returns the userdata of that type at index 1, where a method expects its object. Errors: raises an argument error if
@@ -143,6 +147,11 @@ struct lcw_wait {
 /* Surround each core call that may wait. lcw_wait_end raises the error that a debug hook raised during the call. */
 void lcw_wait_begin(lua_State *L, lcw_state *state, lcw_wait *wait);
 void lcw_wait_end(lcw_wait *wait);
+/* Returns CW_TIMEOUT_DEFAULT, or 0 for a call of a coroutine that must not wait. */
+static inline int lcw_default_timeout(const lcw_socket *w)
+{
+    return w->state->is_trying ? 0 : CW_TIMEOUT_DEFAULT;
+}
 
 /* ---- From levents.c: mailbox, handlers, dispatch ------------------------------------------------------- */
 
@@ -161,6 +170,35 @@ void lcw_update_anchor(lua_State *L, lcw_socket *w, int socket_index);
 int lcw_dispatch(lua_State *L);
 int lcw_run(lua_State *L);
 int lcw_fd(lua_State *L);
+/* Calls the handlers of the events that wait, or that come within timeout_ms. Returns the status, and counts the events.
+ * Errors: raises the error of a handler. */
+cw_status lcw_take_events(lua_State *L, lcw_state *state, int timeout_ms, int *count);
+/* In a child of fork(), drops the parent's mailbox and anchors. */
+void lcw_leave_parent(lua_State *L, lcw_state *state);
+/* Makes the mailbox, if there is none. */
+cw_status lcw_make_mailbox(lua_State *L, lcw_state *state);
+/* Subscribes the state's mailbox to more events of a socket. */
+cw_status lcw_subscribe_too(lua_State *L, lcw_socket *w, unsigned mask);
+
+/* ---- From ltasks.c: what curlwire/tasks.lua needs for coroutines -------------------------------------------- */
+
+/* Pushes the table of those functions. */
+void lcw_push_tasks(lua_State *L);
+/* If a coroutine of curlwire.spawn makes this call, pushes the Lua function that it uses in place of the method at index 2.
+ * The upvalue is the state, the next upvalue the table of those functions; both are nil until the first spawn. */
+static inline bool lcw_push_task_method(lua_State *L, int upvalue)
+{
+    const lcw_state *state = lua_touserdata(L, lua_upvalueindex(upvalue));
+
+    if (state == NULL || state->task != L || state->is_trying)
+        return false;
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(upvalue + 1));
+    if (!lua_isnil(L, -1))
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
 
 /* ---- From lvalidation.c: the server's certificate ------------------------------------------------------- */
 
@@ -177,12 +215,17 @@ void *lcw_push_part(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot
 int lcw_message_websocket(lua_State *L);
 int lcw_stream_websocket(lua_State *L);
 int lcw_connect_function(lua_State *L);
+/* Does the first part of it: makes the socket. Pushes the socket and the timeout in milliseconds. */
+int lcw_connect_prepare(lua_State *L);
 int lcw_websocket_connect(lua_State *L);
 int lcw_websocket_set_request_header(lua_State *L);
 int lcw_websocket_add_request_header(lua_State *L);
 int lcw_websocket_set_connected_socket(lua_State *L);
 int lcw_websocket_ping(lua_State *L);
 int lcw_websocket_flush(lua_State *L);
+/* curlwire.dispatch and curlwire.fd as methods. All sockets of a Lua state share the descriptor and the events. */
+int lcw_websocket_dispatch(lua_State *L);
+int lcw_websocket_fileno(lua_State *L);
 int lcw_websocket_close(lua_State *L);
 int lcw_websocket_wait_closed(lua_State *L);
 int lcw_websocket_abort(lua_State *L);
@@ -215,6 +258,11 @@ int lcw_push_message(lua_State *L, lcw_socket *w, cw_event *event);
 int lcw_websocket_send(lua_State *L);
 int lcw_websocket_try_send(lua_State *L);
 int lcw_websocket_send_many(lua_State *L);
+/* Does what send_many does, beginning after the first `done` messages of the list. */
+int lcw_send_many_from(lua_State *L, size_t done);
+/* Sends a fragment: the arguments are the socket, the data or nil for none, the type, compress, an owner, and whether it is
+ * the last. The owner is any table that only this message has. It never waits. */
+int lcw_try_fragment(lua_State *L);
 int lcw_websocket_receive(lua_State *L);
 int lcw_websocket_messages(lua_State *L);
 int lcw_websocket_send_final_frame(lua_State *L);
@@ -231,6 +279,8 @@ bool lcw_find_message_type(const char *word, cw_message_type *out);
 /* ---- From ljson.c: messages that are JSON ------------------------------------------------------------------ */
 
 int lcw_websocket_send_json(lua_State *L);
+/* Pushes the JSON of argument 2, by the library that is argument 3. */
+int lcw_encode_json(lua_State *L);
 int lcw_websocket_receive_json(lua_State *L);
 
 /* ---- From lstream.c and linput.c: the streams ------------------------------------------------------------ */

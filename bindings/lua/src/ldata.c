@@ -213,12 +213,14 @@ static const char *const orders[] = {"little_endian", "big_endian", NULL};
 static const char *const encodings[] = {"utf8", "utf16le", "utf16be", NULL};
 static const char *const options[] = {"none", "partial", "read_ahead", "partial_read_ahead", NULL};
 
-/* Upvalue 1 is the table of methods. */
+/* Upvalue 1 is the table of methods; the next two are those of lcw_push_task_method. */
 int lcw_data_index(lua_State *L)
 {
     data_object *d = lua_touserdata(L, 1);
     const char *key;
 
+    if (lcw_push_task_method(L, 2))
+        return 1;
     lua_pushvalue(L, 2);
     lua_rawget(L, lua_upvalueindex(1));
     if (!lua_isnil(L, -1) || lua_type(L, 2) != LUA_TSTRING)

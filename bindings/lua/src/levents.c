@@ -141,8 +141,8 @@ int lcw_state_gc(lua_State *L)
     return 0;
 }
 
-/* In a child of fork(), drops the parent's mailbox and anchors. The child never calls handlers of the parent's sockets. */
-static void leave_parent(lua_State *L, lcw_state *state)
+/* The child never calls handlers of the parent's sockets. */
+void lcw_leave_parent(lua_State *L, lcw_state *state)
 {
     if (state->process_id == (int)getpid())
         return;
@@ -162,9 +162,9 @@ static void leave_parent(lua_State *L, lcw_state *state)
     state->anchored_count = 0;
 }
 
-static cw_status make_mailbox(lua_State *L, lcw_state *state)
+cw_status lcw_make_mailbox(lua_State *L, lcw_state *state)
 {
-    leave_parent(L, state);
+    lcw_leave_parent(L, state);
     return state->mailbox != NULL ? CW_OK : cw_mailbox_create(&state->mailbox);
 }
 
@@ -257,6 +257,22 @@ static void remember_traced(lua_State *L, lcw_socket *w, int socket_index)
     lua_pop(L, 1);
 }
 
+static cw_status subscribe(lua_State *L, lcw_socket *w, unsigned mask)
+{
+    cw_status status = mask != w->event_mask ? lcw_make_mailbox(L, w->state) : CW_OK;
+
+    if (status == CW_OK && mask != w->event_mask)
+        status = cw_socket_subscribe(w->s, mask != 0 ? w->state->mailbox : NULL, mask);
+    if (status == CW_OK)
+        w->event_mask = mask;
+    return status;
+}
+
+cw_status lcw_subscribe_too(lua_State *L, lcw_socket *w, unsigned mask)
+{
+    return subscribe(L, w, w->event_mask | mask);
+}
+
 void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slot, int index)
 {
     const char *name = "";
@@ -280,12 +296,8 @@ void lcw_set_handler(lua_State *L, lcw_socket *w, int socket_index, lcw_slot slo
         mask |= lua_isnil(L, -1) ? 0 : handlers[i].mask;
         lua_pop(L, 1);
     }
-    if (mask != w->event_mask) {
-        if (make_mailbox(L, w->state) != CW_OK ||
-            cw_socket_subscribe(w->s, mask != 0 ? w->state->mailbox : NULL, mask) != CW_OK)
-            (void)lcw_raise(L, name);
-        w->event_mask = mask;
-    }
+    if (subscribe(L, w, mask | (w->event_mask & CW_EVENT_CHANGED)) != CW_OK)
+        (void)lcw_raise(L, name);
     lua_pushvalue(L, index);
     lua_rawseti(L, -2, (int)slot);
     lua_pop(L, 1);
@@ -345,6 +357,16 @@ static int deliver_trace(lua_State *L, lcw_socket *w, const cw_event *event)
     return 0;
 }
 
+/* Tells the scheduler (tasks.lua) that the calls of coroutines on this socket may go on. */
+static int deliver_change(lua_State *L, lcw_socket *w)
+{
+    w->state->is_handed_over = true;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->changed_ref);
+    lua_pushlightuserdata(L, w);
+    lua_call(L, 1, 0);
+    return 0;
+}
+
 /* Calls the handler of an event, which is light userdata. The caller owns the event, and uses a protected call. */
 static int deliver(lua_State *L)
 {
@@ -357,6 +379,8 @@ static int deliver(lua_State *L)
         return 0;
     if (type == CW_EVENT_TRACE)
         return deliver_trace(L, w, event);
+    if (cw_event_get_type(event) == CW_EVENT_CHANGED)
+        return deliver_change(L, w);
     lua_rawgeti(L, LUA_REGISTRYINDEX, w->state->anchors_ref);
     lua_pushlightuserdata(L, w);
     lua_rawget(L, 2);
@@ -441,21 +465,42 @@ static lcw_state *check_outside_handler(lua_State *L, const char *name)
     return state;
 }
 
+cw_status lcw_take_events(lua_State *L, lcw_state *state, int timeout_ms, int *count)
+{
+    cw_status status = lcw_make_mailbox(L, state);
+
+    *count = 0;
+    while (*count < MOST_EVENTS_PER_DISPATCH && status == CW_OK) {
+        status = dispatch_one(L, state, *count == 0 ? timeout_ms : 0);
+        if (status == CW_OK)
+            (*count)++;
+    }
+    return *count > 0 || status == CW_TIMED_OUT || status == CW_INTERRUPTED ? CW_OK : status;
+}
+
+/* Calls the scheduler of the coroutines (tasks.lua) with the arguments on the stack. */
+static int call_scheduler(lua_State *L, int ref)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
 int lcw_dispatch(lua_State *L)
 {
     int timeout_ms = lcw_check_timeout(L, 1, CW_TIMEOUT_NEVER);
     lcw_state *state = check_outside_handler(L, "dispatch");
-    cw_status status = make_mailbox(L, state);
-    int count = 0;
+    cw_status status;
+    int count;
 
+    lua_settop(L, 1);
+    if (state->dispatch_ref != 0)
+        return call_scheduler(L, state->dispatch_ref);
     if (timeout_ms == CW_TIMEOUT_NEVER && state->anchored_count == 0)
         timeout_ms = 0; /* no open socket has a handler, so no event could end the wait */
-    while (count < MOST_EVENTS_PER_DISPATCH && status == CW_OK) {
-        status = dispatch_one(L, state, count == 0 ? timeout_ms : 0);
-        if (status == CW_OK)
-            count++;
-    }
-    if (count == 0 && status != CW_TIMED_OUT && status != CW_INTERRUPTED)
+    status = lcw_take_events(L, state, timeout_ms, &count);
+    if (status != CW_OK)
         return lcw_fail(L, NULL, status, 0);
     lua_pushinteger(L, count);
     return 1;
@@ -465,11 +510,14 @@ int lcw_run(lua_State *L)
 {
     lcw_state *state = check_outside_handler(L, "run");
 
-    leave_parent(L, state);
+    lua_settop(L, 0);
+    if (state->run_ref != 0)
+        return call_scheduler(L, state->run_ref);
+    lcw_leave_parent(L, state);
     while (state->anchored_count > 0) {
         cw_status status = dispatch_one(L, state, CW_TIMEOUT_NEVER);
         if (status == CW_AFTER_FORK) /* a handler has called fork() and returned in the child */
-            leave_parent(L, state);
+            lcw_leave_parent(L, state);
         else if (status != CW_OK && status != CW_INTERRUPTED)
             return lcw_fail(L, NULL, status, 0);
     }
@@ -480,7 +528,7 @@ int lcw_run(lua_State *L)
 int lcw_fd(lua_State *L)
 {
     lcw_state *state = lcw_state_get(L);
-    cw_status status = make_mailbox(L, state);
+    cw_status status = lcw_make_mailbox(L, state);
 
     if (status != CW_OK)
         return lcw_fail(L, NULL, status, 0);

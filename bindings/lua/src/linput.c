@@ -352,12 +352,18 @@ int lcw_websocket_receive_stream(lua_State *L)
     return 2;
 }
 
+/* A memory stream has no socket and never waits. */
+static int default_timeout(const input *in)
+{
+    return in->view.w != NULL ? lcw_default_timeout(in->view.w) : CW_TIMEOUT_DEFAULT;
+}
+
 int lcw_input_read(lua_State *L)
 {
     input *in = check_input(L);
     cw_status status;
 
-    return read_formats(L, in, 2, lua_gettop(L), CW_TIMEOUT_DEFAULT, &status);
+    return read_formats(L, in, 2, lua_gettop(L), default_timeout(in), &status);
 }
 
 int lcw_input_read_some(lua_State *L)
@@ -368,7 +374,7 @@ int lcw_input_read_some(lua_State *L)
 
     in->start = in->mark; /* an error may have ended the last read */
     if (in->start == in->end)
-        status = fill(L, in, 0, CW_TIMEOUT_DEFAULT);
+        status = fill(L, in, 0, default_timeout(in));
     if (status != CW_OK)
         return lcw_fail(L, in->view.w, status, 0);
     have = in->end - in->start;

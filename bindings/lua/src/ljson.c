@@ -36,19 +36,27 @@ static void push_function(lua_State *L, const lcw_socket *w, int argument, const
         "library to each call");
 }
 
+int lcw_encode_json(lua_State *L)
+{
+    lcw_socket *w = lcw_check_message_socket(L);
+
+    luaL_checkany(L, 2);
+    lua_settop(L, 3);
+    push_function(L, w, 3, "encode");
+    lua_pushvalue(L, 2);
+    lua_call(L, 1, 1);
+    if (lua_type(L, -1) != LUA_TSTRING)
+        return luaL_error(L, "encode returned a %s: it must return the JSON as a string", luaL_typename(L, -1));
+    return 1;
+}
+
 int lcw_websocket_send_json(lua_State *L)
 {
     lcw_socket *w = lcw_check_message_socket(L);
     int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
     cw_message m = {.message_type = CW_UTF8, .compress = lcw_check_compress(L, 5)};
 
-    luaL_checkany(L, 2);
-    lua_settop(L, 5);
-    push_function(L, w, 3, "encode");
-    lua_pushvalue(L, 2);
-    lua_call(L, 1, 1);
-    if (lua_type(L, -1) != LUA_TSTRING)
-        return luaL_error(L, "encode returned a %s: it must return the JSON as a string", luaL_typename(L, -1));
+    (void)lcw_encode_json(L);
     m.data = lua_tolstring(L, -1, &m.len_bytes);
     return lcw_send_message(L, w, &m, timeout_ms);
 }

@@ -230,10 +230,12 @@ static cw_status send_some(lua_State *L, lcw_socket *w, const cw_message *how, s
     return status;
 }
 
-int lcw_websocket_send_many(lua_State *L)
+int lcw_websocket_send_many(lua_State *L) { return lcw_send_many_from(L, 0); }
+
+int lcw_send_many_from(lua_State *L, size_t done)
 {
     lcw_socket *w = lcw_check_message_socket(L);
-    size_t count = check_list(L, 2), done = 0;
+    size_t count = check_list(L, 2);
     cw_message how = {.message_type =
                           check_message_type(L, 3, w->message_type)}; /* type and compress of all messages */
     int timeout_ms = lcw_check_timeout(L, 4, CW_TIMEOUT_DEFAULT);
@@ -259,6 +261,20 @@ int lcw_websocket_send_many(lua_State *L)
     return 3;
 }
 
+int lcw_try_fragment(lua_State *L)
+{
+    lcw_socket *w = lcw_check_message_socket(L);
+    cw_message fragment = {.message_type = check_message_type(L, 3, w->message_type),
+                           .compress = lcw_check_compress(L, 4)};
+    cw_status status;
+
+    fragment.data = lua_tolstring(L, 2, &fragment.len_bytes);
+    if (fragment.data == NULL)
+        fragment.len_bytes = 0;
+    status = cw_socket_send_fragment(w->s, &fragment, lua_topointer(L, 5), lua_toboolean(L, 6) != 0, 0);
+    return lcw_result(L, w, status);
+}
+
 static int send_frame(lua_State *L, bool is_final)
 {
     lcw_socket *w = lcw_check_message_socket(L);
@@ -269,7 +285,7 @@ static int send_frame(lua_State *L, bool is_final)
     luaL_checktype(L, 2, LUA_TSTRING);
     fragment.data = lua_tolstring(L, 2, &fragment.len_bytes);
     lcw_wait_begin(L, w->state, &wait);
-    status = cw_socket_send_fragment(w->s, &fragment, NULL, is_final, CW_TIMEOUT_DEFAULT);
+    status = cw_socket_send_fragment(w->s, &fragment, NULL, is_final, lcw_default_timeout(w));
     lcw_wait_end(&wait);
     if (status != CW_OK)
         return lcw_fail(L, w, status, 2);

@@ -39,7 +39,7 @@ int lcw_output_write(lua_State *L)
         lua_concat(L, count - 1);
         data = lua_tolstring(L, 2, &len_bytes);
         lcw_wait_begin(L, w->state, &wait);
-        status = cw_socket_send(w->s, w->message_type, data, len_bytes, CW_TIMEOUT_DEFAULT);
+        status = cw_socket_send(w->s, w->message_type, data, len_bytes, lcw_default_timeout(w));
         lcw_wait_end(&wait);
         if (status != CW_OK)
             return lcw_fail(L, w, status, 2);
@@ -54,7 +54,7 @@ static cw_status flush(lua_State *L, lcw_socket *w)
     lcw_wait wait;
 
     lcw_wait_begin(L, w->state, &wait);
-    status = cw_socket_flush(w->s, CW_TIMEOUT_DEFAULT);
+    status = cw_socket_flush(w->s, lcw_default_timeout(w));
     lcw_wait_end(&wait);
     return status;
 }

@@ -47,6 +47,11 @@ static void set_hook(lcw_wait *wait) { cw_set_wait_hook(wait != NULL ? poke : NU
 void lcw_wait_begin(lua_State *L, lcw_state *state, lcw_wait *wait)
 {
     luaL_checkstack(L, STACK_SLOTS, "too many values");
+    if (state->task == L && !state->is_trying)
+        (void)luaL_error(
+            L, "this call would stop all coroutines of curlwire.spawn: inside such a coroutine call "
+               "ws:receive() or curlwire.connect() by these names, not a function that was taken from "
+               "the socket or the module before");
     wait->L = L;
     wait->state = state;
     wait->outer = state->waiting;

@@ -271,21 +271,38 @@ static int take_options(lua_State *L, lcw_socket *w)
     return (int)timeout_ms;
 }
 
-/* curlwire.connect(uri, {control..., headers = {...}, ...}): pushes an open socket. */
-int lcw_connect_function(lua_State *L)
+/* Makes the socket of curlwire.connect, and pushes it. */
+static lcw_socket *prepare(lua_State *L, int *timeout_ms)
 {
     lcw_socket *w;
-    cw_status status;
-    int timeout_ms = CW_TIMEOUT_DEFAULT;
 
+    *timeout_ms = CW_TIMEOUT_DEFAULT;
     luaL_checktype(L, 1, LUA_TSTRING);
     if (!lua_isnoneornil(L, 2))
         luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     w = push_socket(L, lua_istable(L, 2) ? check_class(L) : CW_MESSAGE_SOCKET);
     if (lua_istable(L, 2))
-        timeout_ms = take_options(L, w);
-    status = connect_socket(L, w, 1, timeout_ms);
+        *timeout_ms = take_options(L, w);
+    return w;
+}
+
+int lcw_connect_prepare(lua_State *L)
+{
+    int timeout_ms;
+
+    (void)prepare(L, &timeout_ms);
+    lua_pushinteger(L, timeout_ms);
+    return 2;
+}
+
+/* curlwire.connect(uri, {control..., headers = {...}, ...}): pushes an open socket. */
+int lcw_connect_function(lua_State *L)
+{
+    int timeout_ms;
+    lcw_socket *w = prepare(L, &timeout_ms);
+    cw_status status = connect_socket(L, w, 1, timeout_ms);
+
     if (status != CW_OK) {
         int count = lcw_fail(L, w, status, 1);
         collect(w);
@@ -345,6 +362,19 @@ int lcw_websocket_batch(lua_State *L)
     status = cw_socket_batch_end(w->s, CW_TIMEOUT_DEFAULT);
     lcw_wait_end(&wait);
     return failure != 0 ? lua_error(L) : lcw_result(L, w, status);
+}
+
+int lcw_websocket_dispatch(lua_State *L)
+{
+    (void)lcw_check_socket(L, 1);
+    lua_remove(L, 1);
+    return lcw_dispatch(L);
+}
+
+int lcw_websocket_fileno(lua_State *L)
+{
+    (void)lcw_check_socket(L, 1);
+    return lcw_fd(L);
 }
 
 /* ---- Closing ---- */

@@ -1157,6 +1157,22 @@ class WebSocket:
         Raises StateError in a handler, because it would wait for itself. Blocks; Ctrl-C ends it.
         Any thread but the dispatcher thread may call it.
         """
+    def fileno(self) -> int:
+        """Returns a descriptor that is readable while dispatch() has handlers to call.
+
+        It is for a loop of the program. Poll it only. After the first fileno() or dispatch(), the
+        handlers of this socket run in dispatch(), not in the dispatcher thread. Raises StateError if a
+        handler has been set before. Does not block. Any thread may call it.
+        """
+    def dispatch(self, timeout: float | None = None) -> int:
+        """Calls the handlers of this socket in the calling thread, and returns how many events it handled.
+
+        timeout: seconds to wait for the first event. None = no limit; but without an open connection and
+        a handler, dispatch() does not wait.
+        The exception of a handler goes to sys.unraisablehook. Raises StateError in a handler of the
+        socket, while another thread is in dispatch(), and if the dispatcher thread calls the handlers
+        (see fileno()). Blocks up to timeout; Ctrl-C ends it.
+        """
     def __enter__(self) -> Self: ...
     def __exit__(
         self,

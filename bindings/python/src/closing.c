@@ -111,6 +111,8 @@ PyObject *websocket_run_forever(PyObject *self, PyObject *Py_UNUSED(none))
         return NULL;
     if (!ws->is_subscribed || ws->fork_count != ws->state->fork_count)
         return wait_closed(ws, CW_TIMEOUT_NEVER);
+    if (websocket_own_mailbox(ws) != NULL)
+        return websocket_run_own(ws);
     PyObject *run = get_helper(ws->state, HELPER_run_forever);
     return run != NULL ? PyObject_CallFunctionObjArgs(run, self, NULL) : NULL;
 }

@@ -130,8 +130,7 @@ static void dispatch_writable(websocket *ws)
     Py_DECREF(handler);
 }
 
-/* Delivers an event to the handlers of its socket. Takes the event over. */
-static void dispatch_event(cw_event *e)
+void dispatch_event(cw_event *e)
 {
     websocket *ws = socket_of_event(e);
     if (ws != NULL && cw_event_get_type(e) == CW_EVENT_MESSAGE)
@@ -150,7 +149,7 @@ static void dispatch_event(cw_event *e)
     Py_XDECREF((PyObject *)ws);
 }
 
-static void dispatch_late(mailbox *m)
+void dispatch_late(mailbox *m)
 {
     while (PyList_Size(m->late) > 0) {
         websocket *ws = (websocket *)Py_NewRef(PyList_GetItem(m->late, 0));

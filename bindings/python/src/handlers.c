@@ -143,8 +143,11 @@ static int call_late(websocket *ws, mailbox *m)
 /* Subscribes the dispatcher's mailbox after a handler has changed. Returns -1 with an exception set if that fails. */
 static int follow_handlers(websocket *ws)
 {
-    PyObject *watch = get_helper(ws->state, HELPER_watch);
-    PyObject *object = watch != NULL ? PyObject_CallFunctionObjArgs(watch, (PyObject *)ws, NULL) : NULL;
+    PyObject *object = Py_XNewRef(websocket_own_mailbox(ws));
+    if (object == NULL) {
+        PyObject *watch = get_helper(ws->state, HELPER_watch);
+        object = watch != NULL ? PyObject_CallFunctionObjArgs(watch, (PyObject *)ws, NULL) : NULL;
+    }
     if (object == NULL)
         return -1;
     int result = -1;

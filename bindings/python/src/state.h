@@ -123,6 +123,7 @@ typedef struct websocket {
     atomic_bool answers_itself;
     PyObject *loop;         /* the asyncio loop that owns the socket; NULL = none */
     PyObject *waiter;       /* borrowed: the Receiving that waits for a message; NULL = none */
+    PyObject *own_mailbox;  /* the Mailbox of fileno() and dispatch(), once they are called; else NULL */
     bool is_kept;           /* the object holds a reference to itself */
     unsigned next_count;    /* messages that iteration has asked for */
     atomic_uint called;     /* for check_method: one bit for each method that has been called */
@@ -135,7 +136,8 @@ typedef struct mailbox {
     cw_mailbox *mailbox;
     PyObject *late; /* list of sockets whose on_closed was set after their closed event had been taken */
     atomic_bool is_started, must_stop;
-    atomic_ulong thread; /* the thread in dispatch(); 0 = none */
+    atomic_bool is_dispatching; /* dispatch() of a socket with a mailbox of its own runs */
+    atomic_ulong thread;        /* the thread in dispatch(); 0 = none */
 } mailbox;
 
 /* ---- From state.c ---------------------------------------------------------------------------------------- */
@@ -230,7 +232,8 @@ typedef enum method {
     METHOD_RECV_JSON,
     METHOD_RECV_STREAM,
     METHOD_SET_CONNECTED_SOCKET,
-    METHOD_TRY_SEND
+    METHOD_TRY_SEND,
+    METHOD_DISPATCH
 } method;
 
 typedef struct signature {
@@ -372,6 +375,10 @@ void websocket_tell_change(websocket *ws);
 /* Calls the handlers for the events of a mailbox until its stop() is called. The module's function dispatch. Blocks: yes.
  * Thread: one only. */
 PyObject *core_dispatch(PyObject *module, PyObject *object);
+/* Delivers an event to the handlers of its socket. Takes the event over. */
+void dispatch_event(cw_event *e);
+/* Calls on_closed of the sockets that were added by mailbox_add_late. */
+void dispatch_late(mailbox *m);
 /* Takes the next event of a mailbox without waiting. Returns (socket, type of event, line of a trace or None), or None. The
  * module's function take_event. */
 PyObject *core_take_event(PyObject *module, PyObject *object);
@@ -451,6 +458,16 @@ keyword_method websocket_close, websocket_wait_closed;
 fast_method websocket_exit;
 /* websocket_is_pending returns whether run_forever still has to wait for the end of this socket. */
 plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
+
+/* ---- From own_loop.c: handlers in a loop of the program --------------------------------------------------- */
+
+extern const char fileno_doc[], dispatch_doc[];
+plain_method websocket_fileno;
+keyword_method websocket_dispatch;
+/* Returns the Mailbox of a socket that a loop of the program serves, borrowed; else NULL. It stays as long as the socket. */
+PyObject *websocket_own_mailbox(websocket *ws);
+/* Does what run_forever() does, for such a socket. */
+PyObject *websocket_run_own(websocket *ws);
 
 /* ---- From loop.c: what an event loop calls ------------------------------------------------------------------ */
 

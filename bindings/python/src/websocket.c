@@ -51,6 +51,7 @@ static int websocket_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(ws->cookie_jar);
     Py_VISIT(ws->weak_self);
     Py_VISIT(ws->loop);
+    Py_VISIT(ws->own_mailbox);
     return 0;
 }
 
@@ -62,6 +63,7 @@ static int websocket_clear(PyObject *self)
     Py_CLEAR(ws->retired_handler);
     Py_CLEAR(ws->cookie_jar);
     Py_CLEAR(ws->loop);
+    Py_CLEAR(ws->own_mailbox);
     return 0;
 }
 
@@ -279,6 +281,8 @@ static PyMethodDef methods[] = {
     {"wait_closed", FAST(websocket_wait_closed), METH_FASTCALL | METH_KEYWORDS, wait_closed_doc},
     {"abort", websocket_abort, METH_NOARGS, abort_doc},
     {"run_forever", websocket_run_forever, METH_NOARGS, run_forever_doc},
+    {"fileno", websocket_fileno, METH_NOARGS, fileno_doc},
+    {"dispatch", FAST(websocket_dispatch), METH_FASTCALL | METH_KEYWORDS, dispatch_doc},
     {"__reduce_ex__", refuse_copy, METH_O, refuse_copy_doc},
     {"__enter__", websocket_enter, METH_NOARGS, enter_doc},
     {"__exit__", FAST(websocket_exit), METH_FASTCALL, exit_doc},

@@ -126,7 +126,7 @@ struct cw_event {
     size_t stream_offset; /* bytes that a stream's reader has taken */
     const void *reader;   /* of cw_socket_receive_part; else NULL */
     uint16_t close_code;
-    uint8_t type;         /* cw_event_type */
+    uint16_t type;        /* cw_event_type */
     uint8_t message_type; /* cw_message_type */
     bool is_complete;
     bool is_part;  /* a part in partial mode */

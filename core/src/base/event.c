@@ -25,7 +25,7 @@ cw_event *cw__event_create(cw_event_type type, size_t room_bytes)
     memset(e, 0, sizeof *e);
     e->room_bytes = room_bytes;
     e->memory = is_of_spare ? CW__MEMORY_SPARE : CW__MEMORY_BLOCK;
-    e->type = (uint8_t)type;
+    e->type = (uint16_t)type;
     e->data = e->own;
     return e;
 }

@@ -91,7 +91,7 @@ typedef struct cw__inbound {
 } cw__inbound;
 
 typedef struct cw__ping {
-    struct cw__ping *next; /* the list lies on the stacks of the waiting threads */
+    struct cw__ping *next; /* the list lies on the stacks of the waiting threads, and in cw_pings */
     uint64_t number;
     int64_t sent_us, rtt_us;
     bool is_answered;

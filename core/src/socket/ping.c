@@ -4,8 +4,8 @@
  * ping_payload is set. A pong answers the ping with its number and all earlier pings. The service also sends
  * pongs that no ping asked for. pong.c keeps the clocks.
  *
- * Safety: under the socket's lock. The waiting pings are on the stacks of their callers, which remove theirs
- * before they return. */
+ * Safety: under the socket's lock. A waiting ping is on the stack of its caller, which removes it before it returns,
+ * or in a cw_ping (pinging.c). */
 #include <string.h>
 
 #include "socket.h"
@@ -35,7 +35,7 @@ static bool send_ping(cw_socket *s)
     return true;
 }
 
-static void take_out(cw_socket *s, cw__ping *ping)
+void cw__pings_take_out_locked(cw_socket *s, cw__ping *ping)
 {
     cw__ping **place = &s->pings.waiting;
 
@@ -64,9 +64,8 @@ static cw_status wait_for_pong(cw_socket *s, cw__ping *ping, cw__wait *wait)
     return cw__closing_fail_locked(s);
 }
 
-static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
+cw_status cw__pings_begin_locked(cw_socket *s, cw__ping *ping)
 {
-    cw__ping ping = {.next = s->pings.waiting};
     cw_status status = cw__socket_check_connected(s);
 
     if (status != CW_OK)
@@ -79,13 +78,22 @@ static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
                         WAITING_AT_MOST);
     if (!send_ping(s))
         return cw__fail(CW_NO_MEMORY, "no memory for a ping: free memory and call again");
-    ping.number = s->pings.last_number;
-    ping.sent_us = s->pings.last_us;
-    s->pings.waiting = &ping;
+    *ping = (cw__ping){.next = s->pings.waiting, .number = s->pings.last_number, .sent_us = s->pings.last_us};
+    s->pings.waiting = ping;
     s->pings.waiting_count++;
     cw__outbound_flush_locked(s);
+    return CW_OK;
+}
+
+static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
+{
+    cw__ping ping;
+    cw_status status = cw__pings_begin_locked(s, &ping);
+
+    if (status != CW_OK)
+        return status;
     status = wait_for_pong(s, &ping, wait);
-    take_out(s, &ping);
+    cw__pings_take_out_locked(s, &ping);
     if (status == CW_OK && rtt_us)
         *rtt_us = ping.rtt_us;
     return status;

@@ -282,6 +282,8 @@ static cw_event *next_event(cw_socket *s)
     if (!e)
         e = take_pending(s, CW_EVENT_READABLE);
     if (!e)
+        e = take_pending(s, CW_EVENT_CHANGED);
+    if (!e)
         e = take_pending(s, CW_EVENT_WRITABLE);
     if (!e)
         e = take_pending(s, CW_EVENT_CLOSED);
@@ -341,7 +343,7 @@ cw_status cw_socket_subscribe(cw_socket *s, cw_mailbox *m, unsigned event_mask)
         status = cw__tracing_follow_locked(s);
         if (event_mask & CW_EVENT_MESSAGE)
             cw__inbound_skip_locked(s);
-        if (event_mask & CW_EVENT_MESSAGE && s->codec)
+        if (event_mask & (CW_EVENT_MESSAGE | CW_EVENT_CHANGED) && s->codec)
             cw__inbound_give_back_locked(s);
         if (has_event(s))
             cw__mailbox_list(s->mailbox, &s->subscriber);

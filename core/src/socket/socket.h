@@ -367,10 +367,12 @@ void cw__inbound_serve_locked(cw_socket *s);
 /* Returns true if received bytes may be thrown away. This is so when the peer's close frame has arrived or the
  * peer broke the protocol, and no frame of ours must be written first. */
 bool cw__inbound_may_discard(const cw_socket *s);
-/* Returns whether the calling thread may read the connection: no other thread does. Needs the lock. */
+/* Returns whether the calling thread may read the connection: no other thread does, and no mailbox waits for
+ * CW_EVENT_CHANGED. Needs the lock. */
 static inline bool cw__inbound_may_read(const cw_socket *s)
 {
-    return s->codec && s->close.state == CW__CLOSE_NONE && !s->in.receiver;
+    return s->codec && s->close.state == CW__CLOSE_NONE && !s->in.receiver &&
+           (s->event_mask & CW_EVENT_CHANGED) == 0;
 }
 /* Reads without waiting, until a message is in the inbox or complete in place (a caller's buffer; may be NULL). If
  * coming_bytes is not NULL, it also stops when a large message begins, and sets *coming_bytes to its length. */
@@ -390,6 +392,9 @@ void cw__inbound_skip_locked(cw_socket *s);
 
 /* ---- From ping.c: our pings -------------------------------------------------------------------------------- */
 
+/* Sends a ping and lists it as waiting, until cw__pings_take_out_locked. Returns and errors as cw_socket_ping_start. */
+cw_status cw__pings_begin_locked(cw_socket *s, cw__ping *ping);
+void cw__pings_take_out_locked(cw_socket *s, cw__ping *ping);
 /* Sends the keepalive ping and the pongs that are due, also unsolicited pongs. Service thread only.
  * Returns true if the peer was silent for too long. The caller must then end the connection. */
 bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms);

@@ -29,16 +29,28 @@ cw_status cw__socket_check_connected(const cw_socket *s)
 
 /* ---- The state, and wake-ups after a change ---- */
 
+/* Tells a scheduler of coroutines, whose calls do not wait, to make them again. */
+static void tell_locked(cw_socket *s)
+{
+    if ((s->event_mask & ~s->pending_events & CW_EVENT_CHANGED) == 0)
+        return;
+    s->pending_events |= CW_EVENT_CHANGED;
+    cw__mailbox_list(s->mailbox, &s->subscriber);
+}
+
 void cw__socket_set_state_locked(cw_socket *s, cw_state state)
 {
     atomic_store(&s->state, state);
     cw__socket_changed_locked(s);
+    tell_locked(s);
 }
 
 void cw__socket_changed_locked(cw_socket *s)
 {
     if (s->waiting_count > 0)
         cw__cond_broadcast(&s->changed);
+    if (cw__service_is_here())
+        tell_locked(s);
 }
 
 void cw__socket_post_locked(cw_socket *s, cw_event_type type)
