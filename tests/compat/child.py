@@ -56,7 +56,9 @@ def prepare(source: Path) -> None:
     if CONTEXT not in text:
         raise SystemExit(f"child.py: {utils} has no {CONTEXT}")
     utils.write_text(f"import {OURS}\n" + text.replace(CONTEXT, f"{OURS}.SSLContext()"))
-    servers = source / "tests" / "sync" / "server.py"  # the router needs a package, and no test of a client uses it
+    servers = (
+        source / "tests" / "sync" / "server.py"
+    )  # the router needs a package, and no test of a client uses it
     servers.write_text(servers.read_text().replace("from websockets.sync.router import *\n", ""))
     (source / "tests" / "proxy.py").write_text((HERE / "proxy.py").read_text())
     sys.modules["mitmproxy"] = types.ModuleType("mitmproxy")  # the tests of proxies ask whether it is there

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Takes the place of the module tests.proxy of the websockets library, which runs mitmproxy.
 
-The proxies are ours (tests/python/proxies.py). They listen before the tests are loaded, so that the tests can be
-given their ports. ProxyMixin has what the tests call.
+The proxies are ours (tests/python/proxies.py). They listen before the tests are loaded, so that the tests can
+be given their ports. ProxyMixin has what the tests call.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ class ProxyMixin:
         return http.flows
 
     def assertNumFlows(self, number: int) -> None:
-        through_socks = sum(1 for head in socks.heads.queue if " " in head)  # the kind of the address, and the host
+        through_socks = sum(
+            1 for head in socks.heads.queue if " " in head
+        )  # the kind of the address, and the host
         tunnels = http.tunnels if self.proxy_mode.startswith(HTTP) else through_socks
         self.assertEqual(tunnels, number)  # type: ignore[attr-defined]
 

@@ -6,8 +6,8 @@
 An ID is such as "sync ClientTests.test_connection"; without one it runs all. The tests are those of Debian 13's
 source package, tests/asyncio/test_client.py and tests/sync/test_client.py. child.py replaces their imports.
 
-A test counts if it passes and curlwire's core has made its connection; at least LEAST must. A test that does not
-pass must be in the table of docs/compat-websockets.md, and a test in that table must not pass.
+A test counts if it passes and curlwire's core has made its connection; at least LEAST must. A test that does
+not pass must be in the table of docs/compat-websockets.md, and a test in that table must not pass.
 
 The first run fetches the source (0.5 MB) into the cache: CURLWIRE_CACHE, else $XDG_CACHE_HOME/curlwire, else
 ~/.cache/curlwire. WEBSOCKETS_TARBALL names an archive that was fetched otherwise. Its SHA-256 is checked.
@@ -128,9 +128,7 @@ def run_child(source: Path, ids: list[str], factor: str) -> dict[str, dict[str, 
         call("tar", "-xzf", str(source), "-C", folder)
         (unpacked,) = Path(folder).iterdir()
         command = [sys.executable, str(HERE / "child.py"), str(unpacked), *ids]
-        ended = subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LIMIT_S
-        )
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
     found = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"id": ')]
     if ended.returncode != 0:
         raise Stop(f"child.py ended with exit code {ended.returncode}:\n{ended.stderr}")
@@ -148,13 +146,13 @@ def verdicts(results: dict[str, dict[str, Any]], excepted: set[str]) -> list[tup
     for name, result in sorted(results.items()):
         text = result["text"]
         if name in excepted:
-            line = f"{name} does not pass, as {PAGE.name} says" if text else f"{name} passes: {PAGE.name} lists it"
-            lines.append((bool(text), line, ""))
+            what = f"does not pass, as {PAGE.name} says" if text else f"passes, but {PAGE.name} lists it"
+            lines.append((bool(text), f"{name} {what}", ""))
         else:
             kind = "" if result["connects"] or text else " (needs no connection)"
             lines.append((not text, f"{name}{kind}", text))
-    lines += [(False, f"{name} is in {PAGE.name}, but there is no such test", "") for name in excepted - set(results)]
-    return lines
+    unknown = sorted(excepted - set(results))
+    return lines + [(False, f"{PAGE.name} lists {name}, but there is no such test", "") for name in unknown]
 
 
 def main() -> int:

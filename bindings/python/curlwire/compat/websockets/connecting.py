@@ -45,15 +45,19 @@ def _check_queue(max_queue: int | tuple[int | None, int | None] | None) -> None:
         raise ValueError("high must be greater than or equal to low")
 
 
-def keepalive_controls(
+def connection_controls(
+    protocol: ClientProtocol,
     ping_interval: float | None,
     ping_timeout: float | None,
     close_timeout: float | None,
     max_queue: int | tuple[int | None, int | None] | None,
 ) -> dict[str, Any]:
-    """Returns the controls for the arguments that a connection gets. A queue has no control: see the docs."""
+    """Returns the controls of a connection. A queue has no control: see the docs."""
+    if not isinstance(protocol, ClientProtocol):
+        raise TypeError(f"ClientConnection takes what connect() passes, not {protocol!r}")
     _check_queue(max_queue)
     return {
+        **protocol.controls,
         "ping_interval": ping_interval,
         "ping_timeout": ping_timeout,
         "close_timeout": NO_LIMIT_S if close_timeout is None else close_timeout,

@@ -2,6 +2,7 @@
 """What the connections of asyncio and of the synchronous client share."""
 
 import uuid
+from base64 import b64encode
 from typing import Any
 
 from curlwire import _core
@@ -102,8 +103,6 @@ class Connection:
     """The base of both classes."""
 
     def __init__(self, protocol: ClientProtocol, socket: _core.MessageWebSocket) -> None:
-        if not isinstance(protocol, ClientProtocol):
-            raise TypeError(f"ClientConnection takes what connect() passes, not {protocol!r}")
         self.protocol: ClientProtocol = protocol
         self.id: uuid.UUID = protocol.id
         self.logger: LoggerLike = logger_of(protocol, self)
@@ -199,6 +198,7 @@ def _request(protocol: ClientProtocol) -> Request:
         headers["Host"] = uri.host_header
     headers.update({"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"})
     for name, value in (
+        ("Authorization", _basic(uri.user_info)),
         ("Origin", controls.get("origin")),
         ("Sec-WebSocket-Protocol", ", ".join(controls.get("supported_protocols") or ())),
         ("Sec-WebSocket-Extensions", _offer(controls)),
@@ -208,6 +208,10 @@ def _request(protocol: ClientProtocol) -> Request:
             headers[name] = value
     headers.update(given)
     return Request(uri.resource_name, headers)
+
+
+def _basic(user_info: tuple[str, str] | None) -> str:
+    return "" if user_info is None else f"Basic {b64encode(':'.join(user_info).encode()).decode()}"
 
 
 def _offer(controls: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, overload
 
 from curlwire import aio
 from curlwire.compat.websockets.client import ClientProtocol
-from curlwire.compat.websockets.connecting import keepalive_controls
+from curlwire.compat.websockets.connecting import connection_controls
 from curlwire.compat.websockets.connection import INTERNAL_ERROR, Connection, Transport, check_ping, check_pong
 from curlwire.compat.websockets.exceptions import (
     ConcurrencyError,
@@ -31,8 +31,8 @@ class ClientConnection(Connection):
     """A connection, as connect() returns it.
 
     Iterating over it gives the messages. The iteration ends when the connection closes with 1000, 1001 or no
-    code, and raises ConnectionClosedError after every other end. max_queue is checked. Like write_limit, it has no
-    effect: curlwire limits what waits by bytes.
+    code, and raises ConnectionClosedError after every other end. max_queue is checked. Like write_limit, it has
+    no effect: curlwire limits what waits by bytes.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class ClientConnection(Connection):
         max_queue: int | tuple[int | None, int | None] | None = 16,
         write_limit: int | tuple[int, int | None] = 2**15,
     ) -> None:
-        keepalive = keepalive_controls(ping_interval, ping_timeout, close_timeout, max_queue)
-        self._ws: aio.MessageWebSocket = aio.MessageWebSocket(**protocol.controls, **keepalive)
+        controls = connection_controls(protocol, ping_interval, ping_timeout, close_timeout, max_queue)
+        self._ws: aio.MessageWebSocket = aio.MessageWebSocket(**controls)
         super().__init__(protocol, self._ws._core)
         self._fragments: asyncio.Future[None] | None = None  # a message that is sent in fragments
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, overload
 
 from curlwire import _core
 from curlwire.compat.websockets.client import ClientProtocol
-from curlwire.compat.websockets.connecting import keepalive_controls
+from curlwire.compat.websockets.connecting import connection_controls
 from curlwire.compat.websockets.connection import INTERNAL_ERROR, Connection, Transport, check_ping, check_pong
 from curlwire.compat.websockets.exceptions import (
     ConcurrencyError,
@@ -45,8 +45,8 @@ class ClientConnection(Connection):
         close_timeout: float | None = 10,
         max_queue: int | tuple[int | None, int | None] | None = 16,
     ) -> None:
-        keepalive = keepalive_controls(ping_interval, ping_timeout, close_timeout, max_queue)
-        super().__init__(protocol, _core.MessageWebSocket(**protocol.controls, **keepalive))
+        controls = connection_controls(protocol, ping_interval, ping_timeout, close_timeout, max_queue)
+        super().__init__(protocol, _core.MessageWebSocket(**controls))
 
     def _open(self, timeout: float | None) -> None:
         self._core.connect(self.protocol.target, timeout)
@@ -200,7 +200,8 @@ class ClientConnection(Connection):
             end = self._ended(StateError("the connection is not open"))
             raise end from end.__cause__
         event = threading.Event()
-        threading.Thread(target=_await_pong, args=(self._core, event, ack_on_close), daemon=True).start()
+        arguments = (self._core, event, ack_on_close)
+        threading.Thread(target=_await_pong, args=arguments, name="curlwire-ping", daemon=True).start()
         return event
 
     def pong(self, data: DataLike = b"") -> None:
