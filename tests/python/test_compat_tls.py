@@ -29,7 +29,7 @@ def trusting(context: ssl.SSLContext) -> ssl.SSLContext:
 
 @pytest.fixture(autouse=True)
 def forget() -> None:
-    tls._system_certificates.cache_clear()
+    tls._system.clear()
 
 
 def pem_of(context: ssl.SSLContext) -> bytes:

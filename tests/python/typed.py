@@ -10,6 +10,8 @@ from typing import Literal, assert_type
 
 import curlwire
 from curlwire import ClosedEventArgs, MessageReceivedEventArgs, MessageWebSocket, StreamWebSocket, WebSocket
+from curlwire.compat import websockets as compat
+from curlwire.compat.websockets.sync import client as compat_client
 
 
 class MyWebSocket(MessageWebSocket):
@@ -189,3 +191,24 @@ def validation(ws: MessageWebSocket) -> None:
     ws.on_trace = None
     curlwire.log_trace(ws)
     ws.on_server_custom_validation_requested = closed_mine  # type: ignore[assignment]
+
+
+async def compat_asyncio() -> None:
+    async with compat.connect("ws://localhost/") as ws:
+        assert_type(ws, compat.ClientConnection)
+        assert_type(await ws.recv(), str | bytes)
+        assert_type(await ws.recv(decode=True), str)
+        assert_type(await ws.recv(decode=False), bytes)
+        async for message in ws:
+            assert_type(message, str | bytes)
+        assert_type(ws.subprotocol, compat.Subprotocol | None)
+    async for ws in compat.connect("ws://localhost/", subprotocols=[compat.Subprotocol("chat")]):
+        assert_type(ws.close_code, int | None)
+
+
+def compat_sync() -> None:
+    with compat_client.connect("ws://localhost/") as ws:
+        assert_type(ws.recv(timeout=1, decode=False), bytes)
+        assert_type(ws.wait_closed(timeout=1), bool)
+    for ws in compat_client.connect("ws://localhost/", legacy=False):
+        assert_type(ws, compat_client.ClientConnection)

@@ -3,6 +3,7 @@
 
 import uuid
 from base64 import b64encode
+from contextlib import suppress
 from typing import Any
 
 from curlwire import _core
@@ -16,6 +17,7 @@ from curlwire.compat.websockets.protocol import State
 from curlwire.compat.websockets.tls import refuse
 from curlwire.compat.websockets.typing import LoggerLike, Subprotocol
 from curlwire.compat.websockets.uri import WebSocketURI
+from curlwire.errors import WebSocketTimeout
 
 Address = tuple[str, int] | str
 
@@ -128,6 +130,11 @@ class Connection:
         protocol = self.protocol
         name = protocol.controls.get("tls_server_name") or protocol.uri.host
         return Transport(self._core, protocol.uri, name)
+
+    def _check_open(self) -> None:
+        """Raises the ConnectionClosed of curlwire if the connection has ended."""
+        with suppress(WebSocketTimeout):
+            self._core.flush(0)
 
     def _note_close(self, code: int, reason: str) -> None:
         if self._asked is None and self._core.state == "open":

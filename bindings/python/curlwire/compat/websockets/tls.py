@@ -10,7 +10,6 @@ import os
 import ssl
 import sys
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 
@@ -129,19 +128,22 @@ def _pem(der: bytes) -> bytes:
     return ssl.DER_cert_to_PEM_cert(der).encode()
 
 
-@lru_cache(maxsize=1)
 def _fresh() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-@lru_cache(maxsize=2)
-def _system_certificates(file: str | None, folder: str | None) -> frozenset[bytes]:
-    """Returns the authorities of Python's default context. The arguments make it look again if they change."""
-    return frozenset(ssl.create_default_context().get_ca_certs(binary_form=True))
+_system: dict[tuple[str | None, str | None], frozenset[bytes]] = {}  # reading them takes 20 ms
 
 
 def _of_system() -> frozenset[bytes]:
-    return _system_certificates(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    """Returns the authorities of Python's default context, as far as Python can read them."""
+    key = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    found = _system.get(key)
+    if found is None:
+        found = frozenset(ssl.create_default_context().get_ca_certs(binary_form=True))
+        _system.clear()  # so that it stays small
+        _system[key] = found
+    return found
 
 
 def system_file() -> str | None:

@@ -70,7 +70,7 @@ class ClientConnection(Connection):
         """The addresses and TLS of the connection, and abort()."""
         return self._view()
 
-    async def _ended(self, cause: BaseException) -> ConnectionClosed:
+    async def _ended(self, cause: BaseException | None) -> ConnectionClosed:
         """Waits for the end of the connection, and returns the exception for it."""
         with suppress(CoreClosed):
             await self._ws.wait_closed()
@@ -127,7 +127,7 @@ class ClientConnection(Connection):
         except CoreClosed as error:
             end = await self._ended(error)
             raise end from end.__cause__
-        end = await self._ended(StateError("the iteration has ended"))
+        end = await self._ended(None)
         if not isinstance(end, ConnectionClosedOK):
             raise end
 
@@ -220,8 +220,11 @@ class ClientConnection(Connection):
         Raises ConnectionClosed, and so does the awaitable.
         """
         check_ping(data)
-        if self._core.state != "open":
-            raise await self._ended(StateError("the connection is not open"))
+        try:
+            self._check_open()
+        except CoreClosed as error:
+            end = await self._ended(error)
+            raise end from end.__cause__
         task = asyncio.get_running_loop().create_task(self._ping())
         task.add_done_callback(_forget)
         await asyncio.sleep(0)

@@ -29,6 +29,20 @@ MAX_REDIRECTS: int = int(os.environ.get("WEBSOCKETS_MAX_REDIRECTS", "10"))
 _OFFERED = ("address", "all_errors", "path", "source_address", "timeout", "unix")
 
 
+def _old_ssl(kwargs: dict[str, Any]) -> ssl_module.SSLContext | None:
+    warnings.warn("ssl_context was renamed to ssl", DeprecationWarning, stacklevel=4)
+    context: ssl_module.SSLContext | None = kwargs.pop("ssl_context")
+    return context
+
+
+def _check_names(kwargs: dict[str, Any]) -> None:
+    for name in kwargs:
+        if name not in _OFFERED:
+            raise TypeError(f"connect() got an unexpected keyword argument {name!r}")
+    if kwargs.get("timeout") is not None:
+        refuse("timeout", "open_timeout limits the whole connect (control connect_timeout)")
+
+
 class reconnect(Arguments):
     """Connects to a server, in a 'with' block, or in a 'for' loop to reconnect.
 
@@ -67,8 +81,7 @@ class reconnect(Arguments):
         **kwargs: Any,
     ) -> None:
         if ssl is None and "ssl_context" in kwargs:
-            ssl = kwargs.pop("ssl_context")
-            warnings.warn("ssl_context was renamed to ssl", DeprecationWarning, stacklevel=3)
+            ssl = _old_ssl(kwargs)
         super().__init__(
             uri,
             origin=origin,
@@ -86,26 +99,18 @@ class reconnect(Arguments):
         )
         if not self.ws_uri.secure and ssl is not None:
             raise ValueError("ssl argument is incompatible with a ws:// URI")
-        for name in kwargs:
-            if name not in _OFFERED:
-                raise TypeError(f"connect() got an unexpected keyword argument {name!r}")
-        if kwargs.get("timeout") is not None:
-            refuse("timeout", "open_timeout limits the whole connect (control connect_timeout)")
+        _check_names(kwargs)
         self._sock: socket.socket | None = sock
         self._tls: dict[str, Any] = {
-            "ssl": ssl,
-            "server_hostname": server_hostname,
-            "proxy_ssl": proxy_ssl,
-            "proxy_server_hostname": proxy_server_hostname,
-        }
+            "ssl": ssl, "server_hostname": server_hostname,
+            "proxy_ssl": proxy_ssl, "proxy_server_hostname": proxy_server_hostname,
+        }  # fmt: skip
         self._kwargs: dict[str, Any] = kwargs
         self._create: Callable[..., ClientConnection] = create_connection or ClientConnection
         self._connection_kwargs: dict[str, Any] = {
-            "ping_interval": ping_interval,
-            "ping_timeout": ping_timeout,
-            "close_timeout": close_timeout,
-            "max_queue": max_queue,
-        }
+            "ping_interval": ping_interval, "ping_timeout": ping_timeout,
+            "close_timeout": close_timeout, "max_queue": max_queue,
+        }  # fmt: skip
         self._connection: ClientConnection | None = None
 
     def _attempt(self, deadline: float | None) -> ClientConnection:
@@ -177,11 +182,61 @@ class reconnect(Arguments):
 
 
 @overload
-def connect(uri: str, *, legacy: Literal[True] | None = ..., **kwargs: Any) -> ClientConnection: ...
+def connect(
+    uri: str,
+    *,
+    sock: socket.socket | None = ...,
+    ssl: ssl_module.SSLContext | None = ...,
+    server_hostname: str | None = ...,
+    origin: Origin | None = ...,
+    extensions: Sequence[Any] | None = ...,
+    subprotocols: Sequence[Subprotocol] | None = ...,
+    compression: str | None = ...,
+    additional_headers: HeadersLike | None = ...,
+    user_agent_header: str | None = ...,
+    proxy: str | Literal[True] | None = ...,
+    proxy_ssl: ssl_module.SSLContext | None = ...,
+    proxy_server_hostname: str | None = ...,
+    open_timeout: float | None = ...,
+    ping_interval: float | None = ...,
+    ping_timeout: float | None = ...,
+    close_timeout: float | None = ...,
+    max_size: int | tuple[int | None, int | None] | None = ...,
+    max_queue: int | tuple[int | None, int | None] | None = ...,
+    logger: LoggerLike | None = ...,
+    create_connection: Callable[..., ClientConnection] | None = ...,
+    legacy: Literal[True] | None = ...,
+    **kwargs: Any,
+) -> ClientConnection: ...
 
 
 @overload
-def connect(uri: str, *, legacy: Literal[False], **kwargs: Any) -> reconnect: ...
+def connect(
+    uri: str,
+    *,
+    sock: socket.socket | None = ...,
+    ssl: ssl_module.SSLContext | None = ...,
+    server_hostname: str | None = ...,
+    origin: Origin | None = ...,
+    extensions: Sequence[Any] | None = ...,
+    subprotocols: Sequence[Subprotocol] | None = ...,
+    compression: str | None = ...,
+    additional_headers: HeadersLike | None = ...,
+    user_agent_header: str | None = ...,
+    proxy: str | Literal[True] | None = ...,
+    proxy_ssl: ssl_module.SSLContext | None = ...,
+    proxy_server_hostname: str | None = ...,
+    open_timeout: float | None = ...,
+    ping_interval: float | None = ...,
+    ping_timeout: float | None = ...,
+    close_timeout: float | None = ...,
+    max_size: int | tuple[int | None, int | None] | None = ...,
+    max_queue: int | tuple[int | None, int | None] | None = ...,
+    logger: LoggerLike | None = ...,
+    create_connection: Callable[..., ClientConnection] | None = ...,
+    legacy: Literal[False],
+    **kwargs: Any,
+) -> reconnect: ...
 
 
 def connect(

@@ -68,7 +68,7 @@ class ClientConnection(Connection):
         """The addresses and TLS of the connection."""
         return self._view()
 
-    def _ended(self, cause: BaseException) -> ConnectionClosed:
+    def _ended(self, cause: BaseException | None) -> ConnectionClosed:
         """Waits for the end of the connection, and returns the exception for it."""
         with suppress(CoreClosed):
             self._core.wait_closed()
@@ -126,7 +126,7 @@ class ClientConnection(Connection):
         except CoreClosed as error:
             end = self._ended(error)
             raise end from end.__cause__
-        end = self._ended(StateError("the iteration has ended"))
+        end = self._ended(None)
         if not isinstance(end, ConnectionClosedOK):
             raise end
 
@@ -196,8 +196,10 @@ class ClientConnection(Connection):
         Raises ConnectionClosed.
         """
         check_ping(data)
-        if self._core.state != "open":
-            end = self._ended(StateError("the connection is not open"))
+        try:
+            self._check_open()
+        except CoreClosed as error:
+            end = self._ended(error)
             raise end from end.__cause__
         event = threading.Event()
         arguments = (self._core, event, ack_on_close)
