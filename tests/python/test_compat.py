@@ -323,6 +323,14 @@ def test_a_lost_connection_has_a_cause() -> None:
     asyncio.run(main())
 
 
+def test_a_server_that_answers_no_ping_is_a_lost_connection() -> None:
+    with sync_client.connect(url("CW_SCRIPT_WS", "/s/hang"), ping_interval=0.05, ping_timeout=0.05) as ws:
+        with pytest.raises(exceptions.ConnectionClosedError) as caught:
+            ws.recv()
+        assert (caught.value.rcvd, caught.value.sent) == (None, None)
+        assert "ping" in str(caught.value.__cause__)
+
+
 def test_a_cancelled_recv_loses_no_message() -> None:
     async def main() -> None:
         async with asyncio_client.connect(echo()) as ws:

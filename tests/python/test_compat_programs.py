@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 
 import curlwire
-from peers import HAS_COMPRESSION, WAIT, url
+from peers import WAIT, url
 
 OURS = "curlwire.compat.websockets"
-WITHOUT = () if HAS_COMPRESSION else ("compression",)  # an older libcurl has no compression
+# What the system's libcurl may lack.
+FEATURES = {"compression": "compression", "refusal_body": "refusal-body"}
+WITHOUT = [name for name, feature in FEATURES.items() if feature not in curlwire.build_info()["features"]]
 FOLDER = Path(__file__).parent / "websockets_programs"
 PROGRAMS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in WITHOUT)
 

@@ -18,7 +18,7 @@ async def main():
         await connect(uri("CW_SCRIPT_WS", "/s/hs:" + REFUSAL.encode().hex()))
     except InvalidStatus as exc:
         response = exc.response
-        print(response.status_code, response.reason_phrase, response.headers["x-why"], bytes(response.body))
+        print(response.status_code, response.reason_phrase, response.headers["x-why"])
         print(exc)
     try:
         await connect(uri("CW_SCRIPT_WS", "/s/hs:" + BAD_KEY.encode().hex()))
@@ -39,7 +39,7 @@ try:
     connect_sync(uri("CW_SCRIPT_WS", "/s/hs:" + REFUSAL.encode().hex()))
 except InvalidHandshake as exc:
     print(exc, isinstance(exc, InvalidMessage))
-# 403 Forbidden because b'no way'
+# 403 Forbidden because
 # server rejected WebSocket connection: HTTP 403
 # Sec-WebSocket-Accept wrong
 # refused
