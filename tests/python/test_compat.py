@@ -193,6 +193,30 @@ def test_headers() -> None:
     assert not headers and headers != 5
 
 
+def test_a_uri_that_only_the_core_refuses() -> None:
+    for bad in ("ws://a b/", "ws://h\0/", f"ws://u:{SECRET}@h/a b?{SECRET}"):
+        with pytest.raises(exceptions.InvalidURI) as caught:
+            sync_client.connect(bad)
+        assert isinstance(caught.value.__cause__, curlwire.ArgumentError)
+        assert SECRET not in str(caught.value) + repr(caught.value)
+
+
+def test_another_loop_is_told() -> None:
+    ws = asyncio.run(connected())
+
+    async def main() -> None:
+        for call in (ws.recv, lambda: ws.send("x"), ws.close):
+            with pytest.raises(curlwire.StateError, match="another event loop"):
+                await call()
+        ws.transport.abort()
+
+    asyncio.run(main())
+
+
+async def connected() -> asyncio_client.ClientConnection:
+    return await asyncio_client.connect(echo())
+
+
 # ---- what is refused
 
 

@@ -2,6 +2,7 @@
 """Translates the exceptions of curlwire into those of this package."""
 
 import http
+import re
 import socket
 import ssl
 
@@ -40,6 +41,7 @@ _REASONS = {  # as OpenSSL, and so Python's ssl, says them
     "CERTIFICATE_EXPIRED": "certificate has expired",
     "CERTIFICATE_REVOKED": "certificate revoked",
 }
+_ABOUT_URI = re.compile(r"the (URI|host|port|path|query|user|password)\b")
 _FAULTS = (  # words of curlwire's text, and what OpenSSL says
     ("self-signed", "self-signed certificate"),
     ("from an unknown authority", "unable to get local issuer certificate"),
@@ -119,7 +121,7 @@ def connect_failure(error: WebSocketError, uri: str, proxy: str, timed_out: str)
     """Returns the exception for a connect that has failed. proxy: its scheme, '' without one."""
     made: Exception
     if isinstance(error, ArgumentError):
-        made = InvalidURI(uri, str(error)) if "URI" in str(error) else error
+        made = InvalidURI(uri, str(error)) if _ABOUT_URI.match(str(error)) else error
     elif isinstance(error, ConnectTimeout):
         made = TimeoutError(timed_out)
     elif isinstance(error, CertificateError):

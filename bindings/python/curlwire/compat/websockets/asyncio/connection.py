@@ -99,6 +99,8 @@ class ClientConnection(Connection):
             end = await self._ended(error)
             raise end from end.__cause__
         except StateError as error:
+            if "another task" not in str(error):
+                raise
             raise ConcurrencyError(
                 "cannot call recv while another coroutine is already running recv or recv_streaming"
             ) from error
@@ -158,7 +160,7 @@ class ClientConnection(Connection):
                 await self._send_fragments(aiter(message), text)
             else:
                 raise TypeError("data must be str, bytes, iterable, or async iterable")
-        except (CoreClosed, StateError) as error:
+        except CoreClosed as error:
             end = await self._ended(error)
             raise end from end.__cause__
 
@@ -233,7 +235,7 @@ class ClientConnection(Connection):
     async def _ping(self) -> float:
         try:
             return await self._ws.ping(None)
-        except (CoreClosed, StateError) as error:
+        except CoreClosed as error:
             end = await self._ended(error)
             raise end from end.__cause__
 
