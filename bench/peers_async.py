@@ -30,6 +30,7 @@ from worker import (
     rss_kib,
     tls,
     tls_of,
+    version_of,
     wants_deflate,
 )
 
@@ -338,15 +339,6 @@ async def run(client: Any, works: dict[str, Any], job: Job) -> Times:
         return times
     finally:
         await client.end()
-
-
-def version_of(package: str) -> str:
-    """Returns the version of a client; curlwire is used where it was built, and not installed."""
-    if package == "curlwire":
-        import curlwire
-
-        return curlwire.__version__
-    return metadata.version(package)
 
 
 def serve(client: Any, works: dict[str, Any], package: str, words: list[str]) -> None:
