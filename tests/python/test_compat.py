@@ -2,7 +2,9 @@
 """curlwire.compat.websockets: its names and arguments, what it refuses, and what its programs cannot show."""
 
 import asyncio
+import base64
 import gc
+import hashlib
 import inspect
 import logging
 import os
@@ -215,6 +217,46 @@ def test_another_loop_is_told() -> None:
 
 async def connected() -> asyncio_client.ClientConnection:
     return await asyncio_client.connect(echo())
+
+
+JUNK = {
+    "HTTP/1.1 101 OK\r\nUpgrade: websocket\r\n\r\n": "InvalidUpgrade",
+    "HTTP/1.1 101 OK\r\nConnection: Upgrade\r\n\r\n": "InvalidUpgrade",
+    "HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n": "InvalidHeader",
+    "HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
+    "Sec-WebSocket-Protocol: other\r\n\r\n": "NegotiationError",
+    "HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
+    "Sec-WebSocket-Extensions: other\r\n\r\n": "NegotiationError",
+    "220 smtp.example\r\n": "InvalidMessage",
+    "HTTP/1.1 101 OK\r\nX: " + "x" * 200_000 + "\r\n\r\n": "InvalidHandshake",
+}
+
+
+@pytest.mark.parametrize("reply", JUNK, ids=range(len(JUNK)))
+def test_replies_that_break_a_rule(serve: Any, reply: str) -> None:
+    """Each has its exception, and none of them is tried again."""
+    from sites import reply as answering
+
+    def answer(connection: socket.socket, head: bytes) -> None:
+        key = head.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        answering(reply.replace("{accept}", accept.decode()).replace("\r\n", "\n"))(connection, head)
+
+    with pytest.raises(exceptions.InvalidHandshake) as caught:
+        sync_client.connect(f"ws://127.0.0.1:{serve(answer).port}/", proxy=None)
+    error = caught.value
+    assert JUNK[reply] in {base.__name__ for base in type(error).__mro__}
+    assert client.process_exception(error) is error
+    while error.__cause__ is not None and not isinstance(error, curlwire.WebSocketError):
+        error = error.__cause__  # type: ignore[assignment]
+    assert isinstance(error, curlwire.HandshakeError)
+
+
+def test_a_server_that_ends_at_once_is_tried_again(serve: Any) -> None:
+    with pytest.raises(exceptions.InvalidMessage) as caught:
+        sync_client.connect(f"ws://127.0.0.1:{serve(lambda connection, head: None).port}/", proxy=None)
+    assert isinstance(caught.value.__cause__, EOFError)
+    assert client.process_exception(caught.value) is None
 
 
 # ---- what is refused

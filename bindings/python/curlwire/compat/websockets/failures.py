@@ -42,6 +42,7 @@ _REASONS = {  # as OpenSSL, and so Python's ssl, says them
     "CERTIFICATE_REVOKED": "certificate revoked",
 }
 _ABOUT_URI = re.compile(r"the (URI|host|port|path|query|user|password)\b")
+_ENDED = ("ended the connection", "ended its reply", "was lost")  # after an EOFError, a program connects again
 _FAULTS = (  # words of curlwire's text, and what OpenSSL says
     ("self-signed", "self-signed certificate"),
     ("from an unknown authority", "unable to get local issuer certificate"),
@@ -77,10 +78,12 @@ def _certificate(error: CertificateError) -> Exception:
 def _no_reply(error: ConnectError, proxy: bool) -> Exception:
     """Returns the exception for a connection that ended before the reply, or whose reply is not HTTP."""
     cause: Exception
-    if "not HTTP/1.1" in str(error):
+    if any(words in str(error) for words in _ENDED):
+        cause = EOFError("connection closed while reading HTTP status line")
+    elif "not HTTP/1.1" in str(error):
         cause = ValueError(f"unsupported protocol; expected HTTP/1.1: {error}")
     else:
-        cause = EOFError("connection closed while reading HTTP status line")
+        cause = ValueError(str(error))
     text = "did not receive a valid HTTP response"
     made = InvalidProxyMessage(f"{text} from proxy") if proxy else InvalidMessage(text)
     cause.__cause__ = error
@@ -130,7 +133,7 @@ def connect_failure(error: WebSocketError, uri: str, proxy: str, timed_out: str)
         if error.http_status >= 200:
             made = _refusal(error)
         else:
-            made = _reply(error) if error.http_status else _no_reply(error, False)
+            made = _reply(error) if error.http_status else _no_reply(error, "the proxy" in str(error))
     elif isinstance(error, ConnectError):
         made = _lost(error, proxy)
     else:
