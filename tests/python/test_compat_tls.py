@@ -253,7 +253,7 @@ def test_a_name_that_is_not_the_servers() -> None:
 
 
 def test_the_authorities_of_an_https_proxy(tmp_path: Path) -> None:
-    controls = {"ca_data": b"x"}
+    controls: dict[str, Any] = {"ca_data": b"x"}
     with patch.object(connecting, "system_file", lambda: "/system.pem"):
         assert connecting.Arguments._proxy_tls(controls, None) == {"proxy_ca_file": "/system.pem"}
     with patch.object(connecting, "system_file", lambda: None), pytest.raises(NotImplementedError):
@@ -261,10 +261,15 @@ def test_the_authorities_of_an_https_proxy(tmp_path: Path) -> None:
     assert connecting.Arguments._proxy_tls({}, True) == {}
     unchecked = trusting(plain())
     unchecked.check_hostname = False
-    with pytest.raises(NotImplementedError, match="proxy_verify"):
+    with pytest.raises(NotImplementedError, match="begin with proxy_"):
         connecting.Arguments._proxy_tls({}, unchecked)
     unchecked.verify_mode = ssl.CERT_NONE
     assert connecting.Arguments._proxy_tls({}, unchecked) == {"proxy_verify": False}
+    own = create_default_context(cafile=ca_file())
+    own.load_cert_chain(FOLDER / "purpose.pem", FOLDER / "purpose.key")
+    controls = connecting.Arguments._proxy_tls({}, own)
+    assert controls["proxy_client_certificate"] == str(FOLDER / "purpose.pem")
+    assert controls["proxy_client_key"] == str(FOLDER / "purpose.key")
     certificate = server_context(str(FOLDER / "server.pem"), str(FOLDER / "server.key"))
     with Proxy(context=certificate) as proxy:
         through = f"https://localhost:{proxy.port}"

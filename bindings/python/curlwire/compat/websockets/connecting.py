@@ -189,8 +189,11 @@ class Arguments:
         more: dict[str, Any] = {"proxy_verify": found.pop("verify", True)}
         if "ca_data" in found:
             more["proxy_ca_data"] = found.pop("ca_data")
+        for name in ("client_certificate", "client_key", "client_key_password"):
+            if name in found:
+                more[f"proxy_{name}"] = found.pop(name)
         if found:
-            refuse(f"{', '.join(found)} for a proxy", "only proxy_ca_file and proxy_verify are for the proxy")
+            refuse(f"{', '.join(found)} for a proxy", "the controls for a proxy begin with proxy_")
         return more
 
     # ---- what follows from a failure
