@@ -184,6 +184,13 @@ def python_clients(python: Path, package: Path) -> list[Client]:
     for loop in ("asyncio", "uvloop"):
         command = [str(python), str(BENCH / "peers_async.py"), "curlwire", loop, "-"]
         clients.append(Client(f"curlwire {loop}", "curlwire", "Python", command, paths))
+    for kind, words in (
+        ("asyncio", ("peers_async.py", "compat", "asyncio")),
+        ("sync", ("peers_blocking.py", "compat")),
+    ):
+        command = [str(python), str(BENCH / words[0]), *words[1:], "-"]
+        name = f"curlwire.compat.websockets, {kind}"
+        clients.append(Client(name, "curlwire", "Python", command, paths, in_quick=False, in_unpinned=False))
     peer("picows, asyncio", "peers_picows.py", "asyncio")
     peer("picows, uvloop", "peers_picows.py", "uvloop")
     peer("aiohttp, asyncio", "peers_async.py", "aiohttp", "asyncio", in_quick=False)

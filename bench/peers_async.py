@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The benchmark's works through the asyncio clients, each used as its documentation recommends.
 
-    peers_async.py <curlwire | websockets | aiohttp | curl_cffi> <asyncio | uvloop> -
+    peers_async.py <curlwire | compat | websockets | aiohttp | curl_cffi> <asyncio | uvloop> -
 
 picows has its own file, peers_picows.py, because its fast path has no awaitable calls.
 """
@@ -9,6 +9,7 @@ picows has its own file, peers_picows.py, because its fast path has no awaitable
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import sys
 from importlib import metadata
@@ -29,6 +30,7 @@ from worker import (
     rss_kib,
     tls,
     tls_of,
+    version_of,
     wants_deflate,
 )
 
@@ -74,14 +76,20 @@ class Curlwire(Client):
 
 
 class Websockets(Client):
-    async def begin(self) -> None:
-        from websockets.asyncio.client import connect
+    library = "websockets"
 
-        self.connect = connect
+    async def begin(self) -> None:
+        self.connect = importlib.import_module(f"{self.library}.asyncio.client").connect
 
     async def open(self, url: str) -> Any:
         compression = "deflate" if wants_deflate(url) else None
         return await self.connect(url, compression=compression, max_size=None, ssl=tls_of(url))
+
+
+class Compat(Websockets):
+    """The same program with another import."""
+
+    library = "curlwire.compat.websockets"
 
 
 class Aiohttp(Client):
@@ -284,7 +292,13 @@ WORKS = {
     "connect": connect,
     "idle": idle,
 }
-CLIENTS = {"curlwire": Curlwire, "websockets": Websockets, "aiohttp": Aiohttp, "curl_cffi": CurlCffi}
+CLIENTS = {
+    "curlwire": Curlwire,
+    "compat": Compat,
+    "websockets": Websockets,
+    "aiohttp": Aiohttp,
+    "curl_cffi": CurlCffi,
+}
 
 
 async def run(client: Any, works: dict[str, Any], job: Job) -> Times:
@@ -298,18 +312,10 @@ async def run(client: Any, works: dict[str, Any], job: Job) -> Times:
         await client.end()
 
 
-def version_of(package: str) -> str:
-    """Returns the version of a client; curlwire is used where it was built, and not installed."""
-    if package == "curlwire":
-        import curlwire
-
-        return curlwire.__version__
-    return metadata.version(package)
-
-
 def serve(client: Any, works: dict[str, Any], package: str, words: list[str]) -> None:
     """Runs all jobs in one event loop, which words[0] names."""
-    versions = {package: version_of(package)}
+    name = "curlwire" if package == "compat" else package
+    versions = {name: version_of(name)}
     if words[0] == "uvloop":
         import uvloop
 

@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: MIT
 """The benchmark's works through other blocking clients, each used as its documentation recommends.
 
-peers_blocking.py <websockets | websocket-client | curl_cffi> -
+peers_blocking.py <compat | websockets | websocket-client | curl_cffi> -
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from importlib import metadata
 from typing import Any
 
 import blocking
-from worker import main, refuse_deflate, tls, tls_of, wants_deflate
+from worker import main, refuse_deflate, tls, tls_of, version_of, wants_deflate
 
 
 class Websockets:
     """websockets.sync, with the C masking of its wheel; it compresses only if the job asks for it."""
 
-    def __init__(self) -> None:
-        from websockets.sync.client import connect
+    library = "websockets"
 
-        self.connect = connect
+    def __init__(self) -> None:
+        self.connect = importlib.import_module(f"{self.library}.sync.client").connect
         self.managers: dict[int, Any] = {}
 
     def open(self, url: str) -> Any:
@@ -49,6 +49,12 @@ class Websockets:
 
     def close(self, ws: Any) -> None:
         self.managers.pop(id(ws)).__exit__(None, None, None)
+
+
+class Compat(Websockets):
+    """The same program with another import."""
+
+    library = "curlwire.compat.websockets"
 
 
 class WebsocketClient:
@@ -119,6 +125,7 @@ class CurlCffi:
 
 
 CLIENTS: dict[str, type[blocking.Client]] = {
+    "compat": Compat,
     "websockets": Websockets,
     "websocket-client": WebsocketClient,
     "curl_cffi": CurlCffi,
@@ -128,4 +135,5 @@ if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] not in CLIENTS:
         sys.exit(__doc__)
     client: blocking.Client = CLIENTS[sys.argv[1]]()
-    main(lambda job: blocking.run(client, job), {sys.argv[1]: metadata.version(sys.argv[1])}, sys.argv[2:])
+    name = "curlwire" if sys.argv[1] == "compat" else sys.argv[1]
+    main(lambda job: blocking.run(client, job), {name: version_of(name)}, sys.argv[2:])

@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import metadata
 from typing import Any
 
 WARM_UP = 200
@@ -66,6 +67,15 @@ class Job:
 
     def trips_each(self) -> int:
         return max(1, self.count // self.connections)
+
+
+def version_of(package: str) -> str:
+    """Returns the version of a client; curlwire is used where it was built, and not installed."""
+    if package == "curlwire":
+        import curlwire
+
+        return curlwire.__version__
+    return metadata.version(package)
 
 
 def records(size: int) -> bytes:

@@ -107,7 +107,7 @@ def run_tool(*command: str | Path) -> None:
 
 def run_mypy(*names: str) -> None:
     # the folders of scripts that import each other
-    names_of_folders = ("bench", "packaging", "scripts", "tests/faults", "tests/servers")
+    names_of_folders = ("bench", "packaging", "scripts", "tests/faults", "tests/python", "tests/servers")
     path = os.pathsep.join(str(ROOT / name) for name in names_of_folders)
     call(BIN / "mypy", "--strict", "--cache-dir", BUILD / "mypy", *names, env={"MYPYPATH": path})
 
@@ -177,6 +177,7 @@ def lint() -> list[Test]:
             "mypy of the Autobahn scripts",
             partial(run_mypy, "tests/autobahn/client.py", "tests/autobahn/run.py"),
         ),
+        ("mypy of the tests of compat", partial(run_mypy, *files("tests/compat/*.py"))),
         ("mypy of the benchmark", partial(run_mypy, *files("bench/*.py"))),
         ("mypy of the scripts", partial(run_mypy, *files("scripts/*.py"))),
         ("mypy of the packaging", partial(run_mypy, *files("packaging/*.py"))),
@@ -732,6 +733,8 @@ GUIDE = (
     "handlers-and-threads",
     "lua-loops",
     "asyncio",
+    "compat-websockets",
+    "coming-from",
     "compression",
     "cookies",
     "tls",
@@ -936,7 +939,12 @@ def nothing_left_to_install() -> None:
         call("sh", "scripts/install.sh", kind, env={"PATH": path})
 
 
-ONE_LANGUAGE = {"docs/asyncio.md": "python", "docs/lua-loops.md": "lua"}
+ONE_LANGUAGE = {
+    "docs/asyncio.md": "python",
+    "docs/compat-websockets.md": "python",
+    "docs/coming-from.md": "python",
+    "docs/lua-loops.md": "lua",
+}
 
 
 def readme() -> list[Test]:

@@ -130,9 +130,13 @@ def stress() -> Counts:
 
 def load() -> Counts:
     """Runs the load test with LOAD_CONNECTIONS connections for LOAD_S seconds."""
-    environment = {"PYTHONPATH": str(BUILD / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
     limit_s = LIMIT_S + float(os.environ.get("LOAD_S") or 0)
-    return run("load", [sys.executable, "tests/load/load.py"], environment, limit_s)
+    return run("load", [sys.executable, "tests/load/load.py"], built(), limit_s)
+
+
+def built(build: Path = BUILD) -> dict[str, str]:
+    """The environment in which Python imports the built module, never an installed one."""
+    return {"PYTHONPATH": str(build / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def pytest(
@@ -140,9 +144,7 @@ def pytest(
 ) -> Counts:
     options = ["-q", "-p", "no:cacheprovider", "--timeout", "300"]
     command = [sys.executable, "-m", "pytest", *options, place, *arguments]
-    # the tests import the built module, never an installed one
-    paths = {"PYTHONPATH": str(build / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
-    return run(place, command, {**paths, **(environment or {})})
+    return run(place, command, {**built(build), **(environment or {})})
 
 
 def lua(
@@ -270,6 +272,7 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "lint": lambda: listed("lint", checks.lint()),
     "readme": lambda: listed("readme", checks.readme()),
     "abi": lambda: run("abi", [sys.executable, "scripts/abi.py"]),
+    "compat": lambda: run("compat", [sys.executable, "tests/compat/run.py"], built()),
     "packaging": lambda: pytest("packaging/test_packaging.py"),
     "wheels": lambda: packages("wheels"),
     "rocks": lambda: packages("rocks"),

@@ -18,6 +18,8 @@ from curlwire import (
     WebSocket,
     aio,
 )
+from curlwire.compat import websockets as compat
+from curlwire.compat.websockets.sync import client as compat_client
 
 
 class MyWebSocket(MessageWebSocket):
@@ -224,3 +226,24 @@ async def in_trio() -> None:
     async with curlwire.trio.connect("ws://localhost/", subprotocols=["chat"]) as ws:
         assert_type(ws, curlwire.trio.MessageWebSocket)
         assert_type(await ws.ping(), float)
+
+
+async def compat_asyncio() -> None:
+    async with compat.connect("ws://localhost/") as ws:
+        assert_type(ws, compat.ClientConnection)
+        assert_type(await ws.recv(), str | bytes)
+        assert_type(await ws.recv(decode=True), str)
+        assert_type(await ws.recv(decode=False), bytes)
+        async for message in ws:
+            assert_type(message, str | bytes)
+        assert_type(ws.subprotocol, compat.Subprotocol | None)
+    async for ws in compat.connect("ws://localhost/", subprotocols=[compat.Subprotocol("chat")]):
+        assert_type(ws.close_code, int | None)
+
+
+def compat_sync() -> None:
+    with compat_client.connect("ws://localhost/") as ws:
+        assert_type(ws.recv(timeout=1, decode=False), bytes)
+        assert_type(ws.wait_closed(timeout=1), bool)
+    for ws in compat_client.connect("ws://localhost/", legacy=False):
+        assert_type(ws, compat_client.ClientConnection)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The client for asyncio, on curlwire.aio."""

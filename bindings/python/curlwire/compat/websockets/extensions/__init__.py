@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The one extension that curlwire has: permessage-deflate."""
