@@ -107,7 +107,9 @@ def run_tool(*command: str | Path) -> None:
 
 def run_mypy(*names: str) -> None:
     # the folders of scripts that import each other
-    names_of_folders = ("bench", "packaging", "scripts", "tests/faults", "tests/python", "tests/servers")
+    names_of_folders = (
+        "bench", "packaging", "scripts", "tests/command", "tests/faults", "tests/python", "tests/servers"
+    )
     path = os.pathsep.join(str(ROOT / name) for name in names_of_folders)
     call(BIN / "mypy", "--strict", "--cache-dir", BUILD / "mypy", *names, env={"MYPYPATH": path})
 
@@ -172,6 +174,7 @@ def lint() -> list[Test]:
             partial(run_mypy, *files("tests/servers/*.py", "tests/load/*.py", "tests/faults/*.py")),
         ),
         ("mypy of the fuzz scripts", partial(run_mypy, *files("tests/fuzz/*.py"))),
+        ("mypy of the tests of the command", partial(run_mypy, *files("tests/command/*.py"))),
         ("mypy of the tests of resources", partial(run_mypy, *files("tests/resources/*.py"))),
         (
             "mypy of the Autobahn scripts",
@@ -241,6 +244,8 @@ def pip_install(name: str, *, of_repository: bool = False, is_system: bool = Fal
         python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", what, cwd=folder, env=libcurl
     )
     call(python, "-c", PYTHON_ROUND_TRIP if is_system else BESIDE_SYSTEM + PYTHON_ROUND_TRIP, cwd=folder)
+    if not call(folder / "venv" / "bin" / "curlwire", "--version", cwd=folder).startswith("curlwire "):
+        raise Failed("the command curlwire does not say its version")
     extensions = [path.name for path in (folder / "venv").rglob("curlwire/*.so")]
     if len(extensions) != 1 or not extensions[0].endswith(".abi3.so"):
         raise Failed(f"one abi3 extension was expected, but these are installed: {extensions}")

@@ -48,9 +48,11 @@ if [ "$KIND" = test ]; then
     krb5-kdc krb5-admin-server krb5-user nodejs iproute2
     squid-openssl microsocks dante-server openssh-server openssh-client
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
-    lua-socket lua-luv lua-copas lua-cqueues neovim clang-tidy cppcheck abigail-tools libclang-rt-dev libunistring-dev valgrind libgpg-error-dev"
+    lua-socket lua-luv lua-copas lua-cqueues neovim clang-tidy cppcheck abigail-tools libclang-rt-dev libunistring-dev valgrind libgpg-error-dev
+    man-db tmux"
     # luv 1.44, copas 1.2, cqueues 20200726 and Neovim 0.7, or later: the loops of bindings/lua/curlwire/
     # libgpg-error-dev: Debian 12's curl-config names -lgpg-error for a static link, and none of its packages brings it
+    # man-db, tmux: man checks the man page of the command, and tmux is a terminal for it
     # a Node that is not Debian's brings npm along
     command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
 fi
@@ -93,7 +95,7 @@ look_only() {
         has "$command" || missing="$missing $command"
     done
     if [ "$KIND" = test ]; then
-        for command in git clang clang-tidy cppcheck abidiff luarocks luacheck shellcheck nginx apache2 krb5kdc kinit node npm ip unshare valgrind squid microsocks danted sshd ssh nvim \
+        for command in git clang clang-tidy cppcheck abidiff luarocks luacheck shellcheck nginx apache2 krb5kdc kinit node npm ip unshare valgrind squid microsocks danted sshd ssh nvim man tmux \
             lua5.1 lua5.2 lua5.3 luajit; do
             has $command || missing="$missing $command"
         done

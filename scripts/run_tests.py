@@ -261,6 +261,7 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "lua-5.4": lambda: lua("5.4"),
     "lua-jit": lambda: lua("jit"),
     "valgrind": valgrind,
+    "command": lambda: pytest("tests/command"),
     "resources": lambda: pytest("tests/resources"),
     "lua-5.4-system": lambda: lua("5.4", build=SYSTEM),
     "lua-jit-system": lambda: lua("jit", build=SYSTEM),

@@ -5,11 +5,12 @@ libcurl makes the connections, and one background thread in C keeps them alive. 
 script that computes, or is stopped in a debugger, keeps its connections.
 """
 
+from typing import TYPE_CHECKING
+
 from curlwire import (
     _core,
     authorities,
     batching,
-    cookies,
     dispatcher,
     errors,
     information,
@@ -41,8 +42,6 @@ from curlwire._core import (
 from curlwire.batching import Batch
 from curlwire.certificates import Certificate, ChainValidationResult
 from curlwire.connecting import connect
-from curlwire.cookies import Cookie
-from curlwire.counting import ProcessStatistics, Statistics, statistics
 from curlwire.defaults import DEFAULT, Default
 from curlwire.dispatcher import run_forever
 from curlwire.errors import (
@@ -68,10 +67,14 @@ from curlwire.information import (
     Timings,
     TlsInformation,
 )
-from curlwire.options import MessageOptions, Options
 from curlwire.streams import InputStream, MessageStream, OutputStream
-from curlwire.tracing import log_trace
 from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
+
+if TYPE_CHECKING:
+    from curlwire.cookies import Cookie
+    from curlwire.counting import ProcessStatistics, Statistics, statistics
+    from curlwire.options import MessageOptions, Options
+    from curlwire.tracing import log_trace
 
 __all__ = [
     "DEFAULT",
@@ -136,11 +139,43 @@ __all__ = [
 __version__: str = _core.version
 libcurl_version: str = _core.libcurl_version
 
+# The first use imports these: dataclasses and logging take a quarter of the time of importing curlwire.
+_LATE = {
+    "Cookie": "cookies",
+    "MessageOptions": "options",
+    "Options": "options",
+    "ProcessStatistics": "counting",
+    "Statistics": "counting",
+    "statistics": "counting",
+    "log_trace": "tracing",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module 'curlwire' has no attribute {name!r}", name=name)
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"curlwire.{_LATE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})
+
+
+def _make_cookie(*arguments: object) -> object:
+    from curlwire.cookies import Cookie
+
+    return Cookie(*arguments)  # type: ignore[arg-type]
+
+
 _core.bind(
     make_error=errors.make_error,
     bandwidth=BandwidthStatistics,
     batch=batching.Batch,
-    cookie=cookies.Cookie,
+    cookie=_make_cookie,
     describe=information.describe,
     closed_args=ClosedEventArgs,
     headers=Headers,

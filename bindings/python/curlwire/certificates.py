@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What the server's certificates say, and what is wrong with them."""
 
-from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from curlwire import _core
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class ChainValidationResult(StrEnum):
@@ -50,7 +53,9 @@ class Certificate:
     def _fact(self, key: str) -> str | None:
         return _core.certificate_fact(self._der, key) or None
 
-    def _time(self, key: str) -> datetime | None:
+    def _time(self, key: str) -> "datetime | None":
+        from datetime import datetime
+
         text = self._fact(key)
         try:
             return datetime.fromisoformat(text) if text else None
@@ -73,12 +78,12 @@ class Certificate:
         return self._fact("serial_number")
 
     @property
-    def valid_from(self) -> datetime | None:
+    def valid_from(self) -> "datetime | None":
         """The beginning of the time in which the certificate is valid, a datetime in UTC."""
         return self._time("valid_from")
 
     @property
-    def valid_to(self) -> datetime | None:
+    def valid_to(self) -> "datetime | None":
         """The end of the time in which the certificate is valid, a datetime in UTC."""
         return self._time("valid_to")
 

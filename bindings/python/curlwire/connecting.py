@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The function connect(), which creates a socket and connects it."""
 
-import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Unpack, overload
 
 from curlwire._core import MessageWebSocket, StreamWebSocket
 from curlwire.defaults import DEFAULT, Default
-from curlwire.options import MessageOptions, Options
 from curlwire.synchronous import refuse_await
+
+if TYPE_CHECKING:
+    import socket
+
+    from curlwire.options import MessageOptions, Options
 
 HeaderPairs = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 _Message = TypeVar("_Message", bound=MessageWebSocket)
@@ -82,8 +85,8 @@ def connect(
     headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
-    sock: socket.socket | int | None = None,
-    **control: Unpack[MessageOptions],
+    sock: "socket.socket | int | None" = None,
+    **control: "Unpack[MessageOptions]",
 ) -> _Message: ...
 
 
@@ -95,8 +98,8 @@ def connect(
     headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
-    sock: socket.socket | int | None = None,
-    **control: Unpack[Options],
+    sock: "socket.socket | int | None" = None,
+    **control: "Unpack[Options]",
 ) -> _Stream: ...
 
 
@@ -108,8 +111,8 @@ def connect(
     headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
-    sock: socket.socket | int | None = None,
-    **control: Unpack[MessageOptions],
+    sock: "socket.socket | int | None" = None,
+    **control: "Unpack[MessageOptions]",
 ) -> MessageWebSocket: ...
 
 
@@ -120,7 +123,7 @@ def connect(
     headers: HeaderPairs | None = None,
     subprotocols: Sequence[str] | None = None,
     timeout: float | Default | None = DEFAULT,
-    sock: socket.socket | int | None = None,
+    sock: "socket.socket | int | None" = None,
     **control: Any,
 ) -> MessageWebSocket | StreamWebSocket:
     """Creates a socket, connects it to a server, and returns it open.

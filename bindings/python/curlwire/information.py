@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, SupportsIndex, 
 
 from curlwire import _core
 from curlwire.certificates import Certificate, ChainValidationResult
-from curlwire.counting import Statistics
 
 if TYPE_CHECKING:
     from curlwire._core import WebSocket
+    from curlwire.counting import Statistics
 
 
 class Headers(Mapping[str, str]):
@@ -268,8 +268,10 @@ class Information:
         return Latency(*self._socket._latency)
 
     @property
-    def statistics(self) -> Statistics:
+    def statistics(self) -> "Statistics":
         """What curlwire has counted for this socket: bytes, messages, frames, round trips, queues."""
+        from curlwire.counting import Statistics  # its dataclass is slow to import
+
         return Statistics(*self._socket._statistics)
 
     @property

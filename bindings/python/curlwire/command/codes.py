@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""The table of exit codes, and which of them stands for an exception of curlwire.
+
+The numbers are curl's, where curl has one. Ours are above 109.
+"""
+
+from curlwire._core import WebErrorStatus
+from curlwire.errors import ArgumentError, ConnectionClosed, WebSocketError, WebSocketTimeout
+
+USAGE, URI, HTTP, PARTIAL, OUTPUT, INPUT, TIMEOUT = 2, 3, 22, 18, 23, 26, 28
+REDIRECTS, NO_REPLY, SENDING, RECEIVING, CERTIFICATE, SIZE, PROXY = 47, 52, 55, 56, 58, 63, 97
+CLOSED, PROTOCOL, EXPECT, REPLY, INTERRUPTED, TERMINATED = 110, 111, 112, 113, 130, 143
+
+EXIT_CODES: dict[int, str] = {
+    0: "All went well; the server closed with 1000, 1001 or no code, or the command closed",
+    USAGE: "An option or its value is wrong",
+    URI: "The URI is malformed",
+    5: "The name of the proxy cannot be resolved",
+    6: "The name of the server cannot be resolved",
+    7: "The server or the proxy refused the connection",
+    PARTIAL: "Fewer messages came than --count, or fewer replies than requests of --jsonrpc",
+    HTTP: "The server answered with an HTTP status in place of a WebSocket",
+    OUTPUT: "stdout, or the file of an option, cannot be written",
+    INPUT: "stdin, or the file of an option, cannot be read, or is not of the --input-format",
+    TIMEOUT: "A timeout: --connect-timeout, --timeout or --max-time",
+    35: "The TLS handshake failed",
+    REDIRECTS: "There were too many redirects, or one led where none is followed",
+    NO_REPLY: "The server ended the connection without a reply, or before the first message of --count",
+    SENDING: "The connection was lost while sending",
+    RECEIVING: "The connection was lost",
+    CERTIFICATE: "The client certificate is missing or cannot be used",
+    60: "The server's certificate is not trusted",
+    SIZE: "A message is larger than --max-size, or than the memory",
+    77: "The file of trusted certificates cannot be used",
+    90: "The server's public key is not the one of --pinnedpubkey",
+    PROXY: "The proxy refused or failed",
+    CLOSED: "The server closed with an error code",
+    PROTOCOL: "The server broke the WebSocket protocol",
+    EXPECT: "No message matched --expect or --until, or a server of bench does not echo",
+    REPLY: "A reply of --jsonrpc is an error",
+    INTERRUPTED: "Ctrl-C",
+    TERMINATED: "SIGTERM",
+}
+
+_CLOSED_WELL = (1000, 1001, 1005)
+_LOST = 1006
+# These failures have no number of libcurl's, so a part of the error's text tells them. The order matters.
+_BY_TEXT: tuple[tuple[str, int], ...] = (
+    ("exceeds max_message_size", SIZE),
+    ("broke the protocol", PROTOCOL),
+    ("client certificate", CERTIFICATE),
+    ("client_certificate", CERTIFICATE),
+    ("client_key", CERTIFICATE),
+    ("instead of answering the handshake", NO_REPLY),
+    ("the server's handshake reply is invalid", PROTOCOL),
+    ("is not HTTP/1.1", PROTOCOL),
+    ("does not support TLS", 35),
+)
+
+
+def _of_text(text: str) -> int:
+    for words, code in _BY_TEXT:
+        if words in text:
+            return code
+    return 0
+
+
+def _of_closed(error: ConnectionClosed) -> int:
+    if error.code in _CLOSED_WELL:
+        return 0
+    if error.code != _LOST and error.code is not None:
+        return CLOSED
+    return _of_text(str(error)) or (SENDING if error.curl_code == SENDING else RECEIVING)
+
+
+def of_error(error: WebSocketError) -> int:
+    """Returns the exit code for an exception; 0 for a ConnectionClosed with a code that is no error."""
+    if isinstance(error, ConnectionClosed):
+        return _of_closed(error)
+    if isinstance(error, ArgumentError):
+        return USAGE
+    if error.status is WebErrorStatus.REDIRECT_FAILED:
+        return REDIRECTS
+    if str(error).startswith("the proxy "):
+        return PROXY
+    if error.http_status >= 200:
+        return HTTP
+    if isinstance(error, WebSocketTimeout):
+        return TIMEOUT
+    code = _of_text(str(error)) or (error.curl_code if error.curl_code in EXIT_CODES else 0)
+    return code or (USAGE if error.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR else 7)
+
+
+class Failure(Exception):
+    """The command cannot go on. code: the exit code. The text is for people, and shows no secret."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code

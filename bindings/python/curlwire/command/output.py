@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""Writes messages to stdout, or to the file of --output, in the form of --output-format or --print."""
+
+import errno
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from curlwire.command import codes
+from curlwire.command.codes import Failure
+from curlwire.command.parser import Given, usage
+
+Message = str | bytes
+Render = Callable[[list[Message]], bytes]
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
+_KEPT = "\n\t"  # the control characters that a terminal gets
+_HEX_BYTES = 64  # of a binary message, on a terminal
+
+
+def shown(text: str) -> str:
+    """Returns a text with its control characters escaped, so that it cannot steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter
+        if letter.isprintable() or letter in _KEPT
+        else letter.encode("unicode_escape", "backslashreplace").decode()
+        for letter in text
+    )
+
+
+def say(given: Given, code: int, text: str) -> None:
+    """Writes an error to stderr, unless --silent. It never raises."""
+    if (given.get("silent") and not given.get("show-error")) or sys.stderr is None or not text:
+        return
+    with suppress(OSError):
+        print(f"curlwire: ({code}) {shown(text)}", file=sys.stderr, flush=True)
+
+
+def _bytes(message: Message) -> bytes:
+    return message.encode() if isinstance(message, str) else message
+
+
+def _with_ends(end: bytes) -> Render:
+    def render(messages: list[Message]) -> bytes:
+        messages.append(b"")
+        return end.join(messages)  # type: ignore[arg-type] # is_bytes: they are bytes
+
+    return render
+
+
+def _raw(messages: list[Message]) -> bytes:
+    return b"".join(messages)  # type: ignore[arg-type] # is_bytes: they are bytes
+
+
+def _hex(messages: list[Message]) -> bytes:
+    return b"".join(_bytes(message).hex().encode() + b"\n" for message in messages)
+
+
+def _jsonl(messages: list[Message]) -> bytes:
+    import base64
+    import json
+
+    now = round(time.time(), 6)
+    lines: list[str] = []
+    for message in messages:
+        if isinstance(message, str):
+            value: dict[str, object] = {"type": "text", "data": message, "time": now}
+        else:
+            value = {"type": "binary", "base64": base64.b64encode(message).decode(), "time": now}
+        lines.append(json.dumps(value, ensure_ascii=False) + "\n")
+    return "".join(lines).encode("utf-8", "surrogatepass")
+
+
+def _terminal(messages: list[Message]) -> bytes:
+    lines: list[str] = []
+    for message in messages:
+        if isinstance(message, str):
+            lines.append(shown(message))
+        else:
+            more = f" … ({len(message)} bytes)" if len(message) > _HEX_BYTES else ""
+            lines.append(f"0x{message[:_HEX_BYTES].hex()}{more}")
+    return "".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace")
+
+
+def unescape(text: str) -> str:
+    r"""Returns a format with \n, \t, \r, \0 and \\ replaced by what they stand for."""
+    parts = text.split("\\")
+    result = [parts[0]]
+    i = 1
+    while i < len(parts):
+        part = parts[i]
+        if not part and i + 1 < len(parts):  # two backslashes
+            result.append("\\" + parts[i + 1])
+            i += 2
+            continue
+        result.append(_ESCAPES[part[0]] + part[1:] if part[:1] in _ESCAPES and part else "\\" + part)
+        i += 1
+    return "".join(result)
+
+
+def split_format(text: str, names: Callable[[str], bool], option: str) -> list[tuple[bool, str]]:
+    """Splits a format at each %{name}: (False, text) and (True, name). Raises Failure for an unknown name."""
+    parts: list[tuple[bool, str]] = []
+    rest = unescape(text)
+    while rest:
+        before, percent, rest = rest.partition("%")
+        parts.append((False, before))
+        if not percent:
+            break
+        if rest.startswith("%"):
+            parts.append((False, "%"))
+            rest = rest[1:]
+            continue
+        name, brace, after = rest.partition("}")
+        if not brace or "{" not in name:
+            parts.append((False, "%"))
+            continue
+        name = name[1:] if name.startswith("{") else name.replace("{", " ", 1)
+        if not names(name):
+            raise usage(f"--{option} has no variable {name[:40]!r}")
+        parts.append((True, name))
+        rest = after
+    return parts
+
+
+class _Printer:
+    """Renders each message as --print says."""
+
+    def __init__(self, text: str) -> None:
+        self.parts: list[tuple[bool, str]] = split_format(
+            text, {"data", "type", "size", "time", "number"}.__contains__, "print"
+        )
+        self.number: int = 0
+
+    def __call__(self, messages: list[Message]) -> bytes:
+        return b"".join(self._one(message) for message in messages)
+
+    def _one(self, message: Message) -> bytes:
+        self.number += 1
+        data = _bytes(message)
+        facts = {
+            "data": data,
+            "type": b"text" if isinstance(message, str) else b"binary",
+            "size": str(len(data)).encode(),
+            "time": f"{time.time():.6f}".encode(),
+            "number": str(self.number).encode(),
+        }
+        return b"".join(facts[text] if is_name else text.encode() for is_name, text in self.parts)
+
+
+_RENDER: dict[str, Render] = {
+    "lines": _with_ends(b"\n"),
+    "null": _with_ends(b"\0"),
+    "raw": _raw,
+    "hex": _hex,
+    "jsonl": _jsonl,
+}
+
+
+class Output:
+    """Where messages are written. close() may be called at any time.
+
+    needs_types: whether text must be str; otherwise every message is bytes, which is faster.
+    """
+
+    def __init__(self, given: Given) -> None:
+        self.path: str = given.get("output", "-")
+        self.fd: int = 1 if self.path == "-" else self._open()
+        self.is_terminal: bool = os.isatty(self.fd)
+        style: str = given.get("output-format", "lines")
+        self.needs_types: bool = style == "jsonl" or "print" in given
+        self.render: Render = _Printer(given["print"]) if "print" in given else _RENDER[style]
+        if self.is_terminal and style in ("lines", "null", "raw") and "print" not in given:
+            self.render, self.needs_types = _terminal, True
+
+    def _open(self) -> int:
+        try:
+            return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            reason = error.strerror
+        raise Failure(codes.OUTPUT, f"{self.path!r} cannot be written: {reason}. Check the path")
+
+    def write(self, messages: list[Message]) -> None:
+        """Writes messages. Blocks until the system has taken them. Raises Failure."""
+        data = self.render(messages)
+        if self.is_terminal and self.render is not _terminal:
+            data = shown(data.decode("utf-8", "backslashreplace")).encode("utf-8", "backslashreplace")
+        write_all(self.fd, data, "stdout" if self.path == "-" else repr(self.path))
+
+
+def write_all(fd: int, data: bytes | memoryview, name: str) -> None:
+    """Writes all bytes to a descriptor, also to one that does not block. Raises Failure."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            poller = select.poll()
+            poller.register(fd, select.POLLOUT)
+            poller.poll()
+        except OSError as error:
+            raise _cannot_write(name, error) from None
+
+
+def write_text(text: str) -> None:
+    """Writes a text to stdout. Raises Failure."""
+    write_all(1, text.encode("utf-8", "backslashreplace"), "stdout")
+
+
+def _cannot_write(name: str, error: OSError) -> Failure:
+    if error.errno == errno.EPIPE:
+        return Failure(codes.OUTPUT, f"{name} was closed by the program that reads it")
+    return Failure(
+        codes.OUTPUT, f"{name} cannot be written: {error.strerror}. Free some space, or choose a file"
+    )

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""Each exit code, from the server or the file that causes it. Docs and help have the same table."""
+
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from curlwire.command.codes import EXIT_CODES
+from helpers import WAIT, echo, reply, run, script, serving, start, text, tls, url
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CA = os.environ.get("CW_CA_FILE", "")
+RPC = '{"jsonrpc":"2.0","id":1,"error":{"code":1}}'
+BAD_UTF8 = "x:8101ff"
+
+
+def loop() -> str:
+    """A server that redirects to itself."""
+    target = script("close:1000").partition("/s/")[0]
+    return script(reply("302 Found", f"Location: {target}/s/{reply('302 Found', 'Location: /s/close')}"))
+
+
+# the exit code, the words of the command line, stdin, and a part of the error
+CASES: tuple[tuple[int, list[str], bytes, str], ...] = (
+    (0, ["--no-stdin", script(text("a"), "close:1000")], b"", ""),
+    (0, ["--no-stdin", script("close:1001")], b"", ""),
+    (0, ["--no-stdin", script("close")], b"", ""),
+    (2, ["--nonsense", echo()], b"", "--nonsense is unknown"),
+    (2, [], b"", "URI is missing"),
+    (2, ["--count", "x", echo()], b"", "whole number"),
+    (2, ["-H", "no colon", echo()], b"", "no colon"),
+    (2, ["--close", "1006", echo()], b"", "--close needs"),
+    (2, ["--proxy", "ftp://x", echo()], b"", "proxy"),
+    (2, ["--until", "(", echo()], b"", "regular expression"),
+    (3, ["ws:///"], b"", "no host"),
+    (3, ["localhost:80"], b"", "Type: curlwire ws://localhost:80"),
+    (3, ["http://localhost/"], b"", "ws or wss"),
+    (5, ["--no-stdin", "-x", "http://no-such-host.invalid:1", echo()], b"", "no-such-host.invalid"),
+    (6, ["--no-stdin", "ws://no-such-host.invalid/"], b"", "no-such-host.invalid"),
+    (7, ["--no-stdin", url("CW_REFUSED_WS")], b"", "refused"),
+    (18, ["--no-stdin", "--count", "2", script(text("a"), "close:1000")], b"", "1 of 2"),
+    (22, ["--no-stdin", script(reply("404 Not Found"))], b"", "404"),
+    (22, ["--no-stdin", script(reply("302 Found", "Location: /"))], b"", "--location"),
+    (23, ["--no-stdin", "-o", "/nonexistent/file", script(text("a"))], b"", "/nonexistent/file"),
+    (26, ["-d", "@/nonexistent", echo()], b"", "/nonexistent"),
+    (26, ["--input-format", "hex", echo()], b"zz\n", "hexadecimal"),
+    (26, ["--input-format", "jsonl", echo()], b"[1]\n", "JSON"),
+    (26, [echo()], b"\xff\n", "UTF-8"),
+    (28, ["--no-stdin", "--timeout", "0.2", script("echo")], b"", "--timeout"),
+    (28, ["--no-stdin", "-m", "0.3", script("echo")], b"", "(28)"),
+    (47, ["--no-stdin", "-L", "--max-redirs", "0", loop()], b"", "redirect"),
+    (52, ["--no-stdin", "--count", "1", script("close:1000")], b"", "0 of 1"),
+    (56, ["--no-stdin", script("rst")], b"", "lost"),
+    (56, ["--no-stdin", script("end")], b"", "without a close frame"),
+    (58, ["--no-stdin", "--cacert", CA, tls("client")], b"", "certificate"),
+    (58, ["--no-stdin", "--cert", "/nonexistent", "--cacert", CA, tls("good")], b"", "--cert"),
+    (60, ["--no-stdin", "--cacert", CA, tls("expired")], b"", "expired"),
+    (60, ["--no-stdin", tls("good")], b"", "--cacert"),
+    (63, ["--no-stdin", "--max-size", "3", script(text("hello"))], b"", "--max-size"),
+    (77, ["--no-stdin", "--cacert", "/nonexistent", tls("good")], b"", "--cacert"),
+    (
+        90,
+        ["--no-stdin", "--cacert", CA, "--pinnedpubkey", "sha256//" + "A" * 43 + "=", tls("good")],
+        b"",
+        "key",
+    ),
+    (110, ["--no-stdin", script("close:1011")], b"", "1011"),
+    (110, ["--no-stdin", script("close:4000")], b"", "4000"),
+    (111, ["--no-stdin", script(BAD_UTF8)], b"", "UTF-8"),
+    (111, ["--no-stdin", script(reply("101 x", "Upgrade: websocket", "Connection: Upgrade"))], b"", "Accept"),
+    (112, ["--no-stdin", "--expect", "b+", script(text("a"), "close:1000")], b"", "--expect"),
+    (112, ["--no-stdin", "--until", "b+", script(text("a"), "close:1000")], b"", "--until"),
+    (113, ["--jsonrpc", script("frame:1", text(RPC), "echo")], b"a\n", "1 replies"),
+)
+SIGNALS = {130: signal.SIGINT, 143: signal.SIGTERM}
+ELSEWHERE = {35, 55, 97, *SIGNALS}  # below
+
+
+@pytest.mark.parametrize(("code", "words", "stdin", "error"), CASES)
+def test_exit_code(code: int, words: list[str], stdin: bytes, error: str) -> None:
+    ended = run(*words, stdin=stdin)
+    assert ended.code == code, ended
+    assert error in ended.err
+    assert bool(ended.err) == bool(code)
+    assert not ended.err or ended.err.startswith(f"curlwire: ({code}) ")
+    assert "Traceback" not in ended.err
+
+
+def test_no_tls() -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with serving(answer) as port:
+        assert run("--no-stdin", f"wss://localhost:{port}/").code == 35
+
+
+def test_a_proxy_refuses() -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(answer) as port:
+        ended = run("--no-stdin", "-x", f"127.0.0.1:{port}", "-U", "me:hidden", echo())
+    assert ended.code == 97
+    assert "hidden" not in ended.err
+
+
+def test_lost_while_sending(tmp_path: Path) -> None:
+    """The server stops reading, so the kernel does not take all of stdin; then it resets the connection."""
+    (tmp_path / "lines").write_bytes((b"x" * 999 + b"\n") * 32_000)
+    with open(tmp_path / "lines", "rb") as lines:
+        process = start("--linger", "inf", script("frame:1", "stall", "wait:100", "rst"), stdin=lines)
+        _, err = process.communicate(timeout=WAIT)
+    assert process.returncode == 55
+    assert err.startswith(b"curlwire: (55) ") and b"while sending" in err
+
+
+def test_no_answer_to_the_handshake() -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+
+    with serving(answer) as port:
+        assert run("--no-stdin", f"ws://127.0.0.1:{port}/").code == 52
+
+
+@pytest.mark.parametrize("code", SIGNALS)
+def test_a_signal_closes_politely(code: int) -> None:
+    process = start("--no-stdin", "-w", "%{close_code}", script("x:810141", "echo"))
+    assert process.stdout is not None
+    assert process.stdout.read(2) == b"A\n"
+    process.send_signal(SIGNALS[code])
+    out, err = process.communicate(timeout=WAIT)
+    assert (process.returncode, out, err) == (code, b"1000", b"")
+
+
+@pytest.mark.parametrize("code", SIGNALS)
+def test_a_signal_ends_a_connect(code: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        process = start("--no-stdin", f"ws://127.0.0.1:{listener.getsockname()[1]}/")
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1 << 16)
+            process.send_signal(SIGNALS[code])
+            process.communicate(timeout=WAIT)
+    assert process.returncode == code
+
+
+def test_every_code_is_tested() -> None:
+    assert set(EXIT_CODES) == {case[0] for case in CASES} | ELSEWHERE
+
+
+def test_the_tables_agree() -> None:
+    page = (ROOT / "docs" / "command.md").read_text()
+    rows = {int(code): words for code, words in re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE)}
+    assert rows == EXIT_CODES
+    whole = run("--help", "all").out
+    manual = run("man").out
+    for code, words in EXIT_CODES.items():
+        assert f"{code:3}  {words}" in whole
+        assert words.replace("-", "\\-") in manual
+
+
+def test_silent() -> None:
+    assert run("-s", "--no-stdin", url("CW_REFUSED_WS")).err == ""
+    assert run("-sS", "--no-stdin", url("CW_REFUSED_WS")).err.startswith("curlwire: (7) ")

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: MIT
+"""The command in pipes: what it sends and writes, when it ends, and what happens when stdin or stdout fail."""
+
+import fcntl
+import json
+import os
+import re
+import select
+import subprocess
+import threading
+import time
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+import curlwire
+from curlwire.command.output import Message, Output
+from curlwire.command.session import _Receiver
+from helpers import COMMAND, WAIT, Ended, echo, environment, run, script, start, text
+
+COUNT = 20_000
+
+
+def test_every_line_is_a_message_and_comes_back() -> None:
+    lines = "".join(f"line {number}\n" for number in range(COUNT))
+    ended = run("--count", str(COUNT), echo(), stdin=lines.encode())
+    assert ended == Ended(0, lines, "")
+
+
+def test_nothing_is_dropped_at_the_end_of_stdin() -> None:
+    """All that has come when --linger is over is written, also if the reader is slower than that."""
+    many = [f"{number:04}" for number in range(1000)]
+    process = start("--linger", "0.5", script("frame:1", text(*many), "echo"))
+    assert process.stdin is not None and process.stdout is not None
+    with process.stdin:
+        process.stdin.write(b"go\n")
+    time.sleep(0.7)  # the time is over, and nothing has been read
+    assert process.stdout.read().decode().split() == many
+    assert process.wait(WAIT) == 0
+
+
+class Pieces:
+    """Stands for a socket that has so many messages, of which two fill a batch."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.receiver: Any = None
+
+    def recv(self, timeout: float | None, *, decode: bool | None) -> bytes:
+        if self.left == 0:
+            assert self.receiver.is_idle is (timeout is None)
+            raise curlwire.WebSocketTimeout if timeout == 0 else curlwire.ConnectionClosed("end", code=1000)
+        self.left -= 1
+        return b"x" * 40_000
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
+def test_the_receiver_is_idle_only_when_nothing_has_come(count: int, tmp_path: Path) -> None:
+    """At the end of --linger the command ends only if the receiver is idle."""
+    pieces = Pieces(count)
+    output = Output({"output": str(tmp_path / "out")})
+    write = output.write
+
+    def check(messages: list[Message]) -> None:
+        assert not receiver.is_idle
+        write(messages)
+
+    output.write = check  # type: ignore[method-assign]
+    receiver = _Receiver({}, pieces, output, SimpleQueue(), None)  # type: ignore[arg-type]
+    pieces.receiver = receiver
+    receiver.run()
+    kind, error = receiver.events.get()
+    assert kind == "received" and isinstance(error, curlwire.ConnectionClosed)
+    assert (tmp_path / "out").stat().st_size == 40_001 * count
+    os.close(output.fd)
+
+
+def test_linger_ends_a_chatty_connection() -> None:
+    steps = [step for number in range(200) for step in (text(str(number)), "wait:20")]
+    ended = run("--linger", "0.3", script(*steps, "echo"))
+    assert ended.code == 0
+    assert len(ended.out.split()) < 200
+
+
+def test_linger_inf_waits_for_the_server() -> None:
+    ended = run("--linger", "inf", script("frame:1", "wait:100", text("late"), "close:1000"), stdin=b"go\n")
+    assert ended == Ended(0, "late\n", "")
+
+
+def test_linger_zero() -> None:
+    assert run("--linger", "0", echo(), stdin=b"a\n" * 1000).code == 0
+
+
+def test_no_stdin_receives_until_the_server_closes() -> None:
+    assert run("--no-stdin", script("wait:50", text("a", "b"), "close:1000")) == Ended(0, "a\nb\n", "")
+
+
+def test_count_takes_no_more_than_it_says() -> None:
+    assert run("--no-stdin", "--count", "2", script(text("a", "b", "c"), "echo")).out == "a\nb\n"
+    assert run("--no-stdin", "--count", "0", script(text("a"), "echo")) == Ended(0, "", "")
+
+
+def test_until_and_expect() -> None:
+    uri = script(text("a", "beta", "c"), "echo")
+    assert run("--no-stdin", "--until", "^b", uri) == Ended(0, "a\nbeta\n", "")
+    assert run("--no-stdin", "--expect", "a", "--count", "3", uri) == Ended(0, "a\nbeta\nc\n", "")
+
+
+def test_data_is_sent_first(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("from a file")
+    words = ("-d", "first", "-d", f"@{tmp_path}/file", "--count", "3", echo())
+    assert run(*words, stdin=b"last").out == "first\nfrom a file\nlast\n"
+    assert run("-d", "@-", "--count", "1", "--output-format", "raw", echo(), stdin=b"a\nb\n").out == "a\nb\n"
+
+
+@pytest.mark.parametrize(
+    ("style", "stdin", "out"),
+    [
+        ("lines", b"a\n\nb", "a||b|"),
+        ("null", b"a\nb\0c", "a\nb|c|"),
+        ("hex", b"6162\n 63 64 \n", "ab|cd|"),
+        ("jsonl", b'{"data":"a"}\n{"type":"binary","data":"b"}\n{"base64":"Yw=="}\n', "a|b|c|"),
+    ],
+)
+def test_input_formats(style: str, stdin: bytes, out: str) -> None:
+    words = ("--input-format", style, "--print", "%{data}|", "--count", str(out.count("|")), echo())
+    assert run(*words, stdin=stdin).out == out
+
+
+def test_raw_input_is_binary() -> None:
+    ended = run("--input-format", "raw", "--output-format", "jsonl", "--count", "1", echo(), stdin=b"\xff")
+    assert json.loads(ended.out)["base64"] == "/w=="
+
+
+@pytest.mark.parametrize(
+    ("style", "out"), [("lines", "a\nb\n"), ("null", "a\0b\0"), ("raw", "ab"), ("hex", "61\n62\n")]
+)
+def test_output_formats(style: str, out: str) -> None:
+    words = ("--no-stdin", "--output-format", style, script("x:8201618101620000", "close:1000"))
+    assert run(*words[:-1], script(text("a", "b"), "close:1000")).out == out
+
+
+def test_jsonl_tells_the_type_and_the_time() -> None:
+    ended = run("--no-stdin", "--output-format", "jsonl", script("x:820100" + text("ä")[2:], "close:1000"))
+    binary, told = map(json.loads, ended.out.splitlines())
+    assert (binary["type"], binary["base64"]) == ("binary", "AA==")
+    assert (told["type"], told["data"]) == ("text", "ä")
+    assert abs(told["time"] - time.time()) < 3600
+
+
+def test_binary_messages() -> None:
+    words = ("--binary", "--print", r"%{type} %{size} %{number}\n", "--count", "2", echo())
+    assert run(*words, stdin=b"a\nbc\n").out == "binary 1 1\nbinary 2 2\n"
+
+
+def test_jsonrpc_orders_replies() -> None:
+    replies = ['{"id":2,"result":"b"}', '{"method":"news"}', '{"id":1,"result":"a"}']
+    uri = script("frame:2", text(*replies), "echo")
+    ended = run("--jsonrpc", uri, stdin=b'one\n{"jsonrpc":"2.0","method":"two","id":2}\n')
+    assert ended == Ended(0, "\n".join([replies[1], replies[2], replies[0], ""]), "")
+
+
+def test_close_code() -> None:
+    ended = run(
+        "--no-stdin", "--count", "1", "--close", "3001:bye", "-w", "%{close_code}", script(text("a"), "echo")
+    )
+    assert ended.code == 0
+    assert ended.out == "a\n3001"
+
+
+def test_write_out() -> None:
+    form = "%{http_code} %{exitcode} %{messages_received} %{size_upload} %header{Upgrade} %{time_connect}\\n"
+    ended = run("-d", "abc", "--count", "1", "-w", form, echo())
+    assert re.fullmatch(r"abc\n101 0 1 3 websocket 0\.\d{6}\n", ended.out)
+    assert run("-w", "%{nonsense}", echo()).code == 2
+
+
+# -- stdin and stdout
+
+
+def test_a_full_disk() -> None:
+    with open("/dev/full", "wb") as full:
+        process = start("--no-stdin", script(text("a"), "echo"), stdout=full)
+        _, err = process.communicate(timeout=WAIT)
+    assert process.returncode == 23
+    assert b"No space left" in err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["man"], ["doctor"], ["completion", "bash"]])
+def test_a_full_disk_for_texts(words: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        process = start(*words, stdout=full)
+        _, err = process.communicate(timeout=WAIT)
+    assert process.returncode == 23
+    assert err.startswith(b"curlwire: (23) stdout cannot be written")
+
+
+def test_a_reader_that_goes_ends_the_command() -> None:
+    """It ends at once, also if no further message comes (SIGPIPE)."""
+    process = start("--no-stdin", script(text("a"), "echo"))
+    assert process.stdout is not None
+    assert process.stdout.read(2) == b"a\n"
+    process.stdout.close()
+    assert process.wait(WAIT) == 23
+
+
+def test_head_in_a_pipe() -> None:
+    command = f"{' '.join(COMMAND)} -s --no-stdin '{script('repeat:100000:810161', 'echo')}' | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, env=environment(), check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (b"a\n", b"", 23)
+
+
+def test_closed_stdout() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec {' '.join(COMMAND)} --no-stdin '{echo()}' >&-"],
+        capture_output=True, env=environment(), check=False,
+    )  # fmt: skip
+    assert done.returncode == 23
+    assert b"stdout is closed" in done.stderr
+
+
+def test_closed_stdin_and_stderr() -> None:
+    uri = script(text("a"), "echo")
+    done = subprocess.run(
+        ["sh", "-c", f"exec {' '.join(COMMAND)} --linger 60 --count 1 '{uri}' <&- 2>&-"],
+        capture_output=True, env=environment(), check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, b"a\n")
+
+
+def test_stdin_that_cannot_be_read(tmp_path: Path) -> None:
+    with open(tmp_path / "file", "wb") as file:  # it can only be written
+        process = start(echo(), stdin=file)
+    assert b"stdin cannot be read: Bad file descriptor" in process.communicate(timeout=WAIT)[1]
+    assert process.returncode == 26
+
+
+def test_files_that_do_not_block() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    fcntl.fcntl(writing, 1031, 4096)  # F_SETPIPE_SZ: the smallest
+    process = start("--no-stdin", script("repeat:5000:81057878787878", "close:1000"), stdout=writing)
+    os.close(writing)
+    with open(reading, "rb") as file:
+        assert file.read() == b"xxxxx\n" * 5000
+    assert process.wait(WAIT) == 0
+
+
+def test_no_terminal() -> None:
+    """As cron starts it: in a session of its own, with /dev/null for stdin."""
+    process = start("-d", "a", "--count", "1", echo(), stdin=subprocess.DEVNULL, start_new_session=True)
+    out, err = process.communicate(timeout=WAIT)
+    assert (process.returncode, out, err) == (0, b"a\n", b"")
+
+
+def rss_kib(pid: int) -> int:
+    return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0])
+
+
+def test_a_slow_reader_makes_the_server_wait() -> None:
+    """The command stops reading the socket: its memory does not grow, and the server cannot send."""
+    message = "827e03e8" + "00" * 1000
+    process = start("--no-stdin", "--output-format", "raw", script(f"repeat:40000:{message}", "close:1000"))
+    assert process.stdout is not None
+    assert len(process.stdout.read(1)) == 1
+    before = -1
+    seen = rss_kib(process.pid)
+    while seen != before:  # until it reads no more
+        time.sleep(0.3)
+        before, seen = seen, rss_kib(process.pid)
+    assert seen < 80_000  # 40 MB are on their way
+    assert len(process.stdout.read()) == 40_000_000 - 1
+    assert process.wait(WAIT) == 0
+
+
+def test_a_slow_server_makes_stdin_wait() -> None:
+    process = start("--linger", "0", script("frame:1", "stall", "hang"))
+    assert process.stdin is not None
+    os.set_blocking(process.stdin.fileno(), False)
+    written, line = 0, b"x" * 99 + b"\n"
+    until = time.monotonic() + WAIT
+    while select.select([], [process.stdin], [], 1)[1] and time.monotonic() < until:
+        written += os.write(process.stdin.fileno(), line * 600)
+        assert written < 100 << 20
+    assert rss_kib(process.pid) < 80_000
+    process.kill()
+
+
+def test_sigterm_while_stdout_is_stuck() -> None:
+    process = start("--no-stdin", script("repeat:200000:81057878787878", "echo"))
+    assert process.stdout is not None
+    assert process.stdout.read(1) == b"x"
+    process.terminate()
+    assert process.wait(WAIT) == 143
+
+
+def test_typed_before_the_connection_is_open() -> None:
+    """What stands in the pipe before the connect is sent after it."""
+    process = start("--count", "1", script("frame:1", text("a"), "close:1000"))
+    assert process.stdin is not None
+    process.stdin.write(b"early\n")
+    process.stdin.flush()
+    assert process.communicate(timeout=WAIT)[0] == b"a\n"
+
+
+def test_many_at_once() -> None:
+    """Commands side by side do not disturb each other."""
+    ended: list[Ended] = []
+    threads = [
+        threading.Thread(target=lambda n=n: ended.append(run("-d", str(n), "--count", "1", echo())))
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT)
+    assert sorted(one.out for one in ended) == ["0\n", "1\n", "2\n", "3\n"]

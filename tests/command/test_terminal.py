@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""The line editor of the command, in a real terminal (tmux)."""
+
+import base64
+import hashlib
+import os
+import re
+import shlex
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from helpers import COMMAND, WAIT, echo, environment, script, serving, text
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class Screen:
+    """A terminal that runs the command, and then says its exit code and how the terminal is set."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tmux = ["tmux", "-u", "-S", str(folder / "tmux"), "-f", "/dev/null"]
+
+    def run(self, *words: str, **more: str) -> None:
+        command = f"{shlex.join([*COMMAND, *words])}; echo code=$?; stty -a; sleep 1000"
+        whole = environment(LC_ALL="C.UTF-8", TERM="xterm-256color", **more)
+        start = ["new-session", "-d", "-x", "120", "-y", "40", command]
+        subprocess.run([*self.tmux, *start], env=whole, check=True)
+
+    def keys(self, *keys: str) -> None:
+        subprocess.run([*self.tmux, "send-keys", *keys], check=True)
+
+    def wait(self, pattern: str) -> str:
+        """Waits until the screen matches, and returns its text."""
+        until = time.monotonic() + WAIT
+        while True:
+            shown = self.ask("capture-pane", "-p")
+            if re.search(pattern, shown, re.MULTILINE):
+                return shown
+            assert time.monotonic() < until, shown
+            time.sleep(0.05)
+
+    def ask(self, *words: str) -> str:
+        return subprocess.run([*self.tmux, *words], capture_output=True, text=True, check=True).stdout
+
+    def close(self) -> None:
+        """Ends tmux and what runs in it, and waits for their end."""
+        pids = self.ask("display-message", "-p", "#{pid} #{pane_pid}").split()
+        self.ask("kill-server")
+        until = time.monotonic() + WAIT
+        while any(is_running(pid) for pid in pids):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
+def is_running(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Iterator[Screen]:
+    one = Screen(tmp_path)
+    yield one
+    one.close()
+
+
+def test_a_conversation(screen: Screen) -> None:
+    screen.run(echo())
+    screen.wait("^open: 127")
+    screen.keys("hello", "Enter")
+    screen.wait("^< hello$")
+    screen.keys('{"a": [1]}', "Enter")
+    screen.wait(r'^< \{\n  "a": \[\n    1\n')
+    screen.keys("Up", "Up", "Enter")
+    screen.wait("^< hello\n(.*\n)*< hello$")
+    screen.keys("C-c")
+    screen.wait("^> close .*1000$")
+    shown = screen.wait("^code=130$")
+    assert re.search(r"^< close .*1000$", shown, re.MULTILINE)
+    screen.wait(r"\bicanon\b(.*\n)*.*\becho\b")  # the terminal is as it was
+
+
+def test_what_the_server_sends(screen: Screen) -> None:
+    screen.run(script("x:820201ff", "x:890161", text("a\x1b[31mred"), "frame:1", "close:1011"))
+    screen.wait("^< 0x01 ff$")
+    screen.wait("^< ping .*")
+    screen.wait("^> pong .*")
+    screen.wait(r"^< a\\x1b\[31mred$")
+    screen.keys("x", "Enter")
+    screen.wait(r"^curlwire: \(110\) .*1011")
+    screen.wait("^code=110$")
+    screen.wait(r"\bicanon\b")
+
+
+def test_ctrl_d_is_the_end_of_stdin(screen: Screen) -> None:
+    screen.run("--linger", "0.2", echo())
+    screen.wait("^>")
+    screen.keys("C-d")
+    screen.wait("^code=0$")
+
+
+def frame(connection: socket.socket) -> bytes:
+    """The payload of the next short frame of the client."""
+    data = b""
+    while len(data) < 2 or len(data) < 6 + (data[1] & 127):
+        data += connection.recv(1 << 16)
+    return bytes(byte ^ data[2 + i % 4] for i, byte in enumerate(data[6:]))
+
+
+def test_typed_before_the_connection_is_open(screen: Screen) -> None:
+    asked, may_answer = threading.Event(), threading.Event()
+    got: list[bytes] = []
+
+    def answer(connection: socket.socket) -> None:
+        head = connection.recv(1 << 16)
+        key = re.findall(rb"Sec-WebSocket-Key: (.*)\r\n", head)[0]
+        asked.set()
+        may_answer.wait(WAIT)
+        accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
+        connection.sendall(
+            b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+        got.append(frame(connection))
+        connection.sendall(b"\x88\x02\x03\xe8")
+        connection.recv(1 << 16)
+
+    with serving(answer) as port:
+        screen.run(f"ws://127.0.0.1:{port}/")
+        assert asked.wait(WAIT)
+        screen.keys("early", "Enter")
+        screen.wait("early")
+        may_answer.set()
+        screen.wait("^code=0$")
+    assert got == [b"early"]
+
+
+def test_without_the_extra(screen: Screen, tmp_path: Path) -> None:
+    """The terminal itself edits the line."""
+    (tmp_path / "prompt_toolkit.py").write_text("raise ImportError\n")
+    paths = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    screen.run("--count", "1", echo(), PYTHONPATH=paths)
+    screen.keys("typed", "Enter")
+    screen.wait("^typed\ntyped\ncode=0$")
+
+
+def test_a_form_for_programs_has_no_editor(screen: Screen) -> None:
+    screen.run("--output-format", "hex", "--count", "1", echo())
+    screen.keys("a", "Enter")
+    screen.wait("^a\n61\ncode=0$")
