@@ -22,6 +22,8 @@ __all__ = ["loop"]
 # The members of the synchronous classes that the classes for an event loop do not have, each with its reason.
 LEFT_OUT = {
     "run_forever": "the program runs the loop itself; wait_closed() waits for the end",
+    "dispatch": "a loop that curlwire does not know calls it; here the hub calls the handlers",
+    "fileno": "of dispatch()",
     "__enter__": "async with is their form",
     "__exit__": "async with is their form",
     "__iter__": "async for is their form",
@@ -318,6 +320,25 @@ def test_flush_and_send_time_out(loop: Loop) -> None:
         await ws.wait_closed()
 
     loop.run(main)
+
+
+def test_try_send_checks_its_argument_and_its_loop(loop: Loop) -> None:
+    async def first() -> Any:
+        ws = await loop.api.connect(echo())
+        assert ws.try_send("x") is True
+        for wrong in (5, ["x"], None):
+            with pytest.raises(TypeError, match="try_send"):
+                ws.try_send(wrong)
+        assert await ws.recv() == "x"
+        return ws
+
+    async def second() -> None:
+        with pytest.raises(StateError, match="another event loop"):
+            ws.try_send("x")
+
+    ws = loop.run(first)
+    loop.run(second)
+    ws.abort()
 
 
 def test_ping_in_a_loop(loop: Loop) -> None:

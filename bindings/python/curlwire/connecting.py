@@ -57,7 +57,7 @@ def make_socket(
     of_package: str,
     headers: HeaderPairs | None,
     subprotocols: Sequence[str] | None,
-    sock: socket.socket | int | None,
+    sock: "socket.socket | int | None",
     control: dict[str, Any],
 ) -> Any:
     """Makes the socket of a connect() from its arguments, and checks those that the socket does not check.

@@ -172,8 +172,11 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
         has no room, or that a task waits in send(); nothing was sent. on_writable is called when there is room
         again. Raises as send() does.
         """
+        self._loop()
         done = None if self._writers else self._core._try_send(data, text, compress)
         if done is None:
+            if not isinstance(data, str) and not _has_buffer(data):
+                raise TypeError(f"try_send() takes a str or a bytes-like object, not {type(data)!r}")
             return False
         with suppress(StopIteration):
             done.send(None)
