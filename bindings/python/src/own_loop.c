@@ -5,14 +5,6 @@
 
 enum { MOST_EVENTS_AT_ONCE = 1000 };
 
-PyObject *websocket_own_mailbox(websocket *ws)
-{
-    fields_lock();
-    PyObject *own = ws->own_mailbox;
-    fields_unlock();
-    return own;
-}
-
 /* Returns whether the socket is open and has a handler, or its closed event has yet to be handled. */
 static bool is_kept(websocket *ws)
 {
