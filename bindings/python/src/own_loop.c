@@ -49,6 +49,8 @@ const char fileno_doc[] =
 
 PyObject *websocket_fileno(PyObject *self, PyObject *Py_UNUSED(none))
 {
+    if (!check_method((websocket *)self, METHOD_FILENO, "fileno"))
+        return NULL;
     mailbox *m = own_mailbox((websocket *)self);
     return m != NULL ? PyLong_FromLong(cw_mailbox_fd(m->mailbox)) : NULL;
 }

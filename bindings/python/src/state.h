@@ -231,6 +231,7 @@ typedef enum method {
     METHOD_RECV_JSON,
     METHOD_RECV_STREAM,
     METHOD_SET_CONNECTED_SOCKET,
+    METHOD_FILENO,
     METHOD_DISPATCH
 } method;
 
