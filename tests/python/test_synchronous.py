@@ -166,6 +166,8 @@ CALLS = {
     "wait_closed": "ws.wait_closed()",
     "abort": "ws.abort()",
     "run_forever": "ws.run_forever()",
+    "fileno": "ws.fileno()",
+    "dispatch": "ws.dispatch(0)",
     "send": "ws.send('x')",
     "try_send": "ws.try_send('x')",
     "send_json": "ws.send_json([1])",

@@ -13,6 +13,14 @@ PyObject *websocket_get_handler(websocket *ws, handler_index index)
     return handler;
 }
 
+PyObject *websocket_own_mailbox(websocket *ws)
+{
+    fields_lock();
+    PyObject *own = ws->own_mailbox;
+    fields_unlock();
+    return own;
+}
+
 PyObject *websocket_message_handler(websocket *ws)
 {
     fields_lock();

@@ -5,14 +5,6 @@
 
 enum { MOST_EVENTS_AT_ONCE = 1000 };
 
-PyObject *websocket_own_mailbox(websocket *ws)
-{
-    fields_lock();
-    PyObject *own = ws->own_mailbox;
-    fields_unlock();
-    return own;
-}
-
 /* Returns whether the socket is open and has a handler, or its closed event has yet to be handled. */
 static bool is_kept(websocket *ws)
 {
@@ -57,6 +49,8 @@ const char fileno_doc[] =
 
 PyObject *websocket_fileno(PyObject *self, PyObject *Py_UNUSED(none))
 {
+    if (!check_method((websocket *)self, METHOD_FILENO, "fileno"))
+        return NULL;
     mailbox *m = own_mailbox((websocket *)self);
     return m != NULL ? PyLong_FromLong(cw_mailbox_fd(m->mailbox)) : NULL;
 }

@@ -233,6 +233,7 @@ typedef enum method {
     METHOD_RECV_STREAM,
     METHOD_SET_CONNECTED_SOCKET,
     METHOD_TRY_SEND,
+    METHOD_FILENO,
     METHOD_DISPATCH
 } method;
 
@@ -362,6 +363,8 @@ PyObject *websocket_message_handler(websocket *ws);
 /* Returns the handler for the closed event. If there is none, returns NULL, and the socket keeps the event for a handler
  * that is set later. */
 PyObject *websocket_closed_handler(websocket *ws, cw_event *e);
+/* Returns the Mailbox of a socket that a loop of the program serves, borrowed; else NULL. It stays as long as the socket. */
+PyObject *websocket_own_mailbox(websocket *ws);
 /* Makes an open socket with handlers hold a reference to itself until its closed event has been dispatched. Call it after
  * every change of its handlers or of its state, while holding a reference. */
 void websocket_update_keeping(websocket *ws);
@@ -464,9 +467,7 @@ plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
 extern const char fileno_doc[], dispatch_doc[];
 plain_method websocket_fileno;
 keyword_method websocket_dispatch;
-/* Returns the Mailbox of a socket that a loop of the program serves, borrowed; else NULL. It stays as long as the socket. */
-PyObject *websocket_own_mailbox(websocket *ws);
-/* Does what run_forever() does, for such a socket. */
+/* Does what run_forever() does, for a socket with a mailbox of its own. */
 PyObject *websocket_run_own(websocket *ws);
 
 /* ---- From loop.c: what an event loop calls ------------------------------------------------------------------ */
