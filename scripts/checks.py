@@ -730,6 +730,7 @@ GUIDE = (
     "closing-and-errors",
     "handlers-and-threads",
     "asyncio",
+    "reconnecting",
     "compression",
     "cookies",
     "tls",

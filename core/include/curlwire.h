@@ -1389,7 +1389,7 @@ CW_API void cw_mailbox_wake(cw_mailbox *m);
  * wait before it. A cw_reconnect only counts and computes. The caller connects, waits, and gives it the time and random
  * numbers:
  *
- *   1. cw_reconnect_begin, then connect a new socket.
+ *   1. cw_reconnect_attempt, then connect a new socket.
  *   2. If it opens: cw_reconnect_opened, and cw_reconnect_ended when the connection has ended. If it does not open:
  *      cw_reconnect_ended at once.
  *   3. If cw_reconnect_is_retried (or the program) wants another attempt: cw_reconnect_next, wait that long, and go on
@@ -1425,21 +1425,16 @@ enum { CW_RETRY_AFTER_MOST_S = 3600 }; /* a longer Retry-After counts as this on
 
 /* Creates rules with every setting at its default, or releases them. cw_reconnect_release ignores NULL.
  * Returns  CW_OK, CW_NO_MEMORY
- * Thread   any. One thread at a time may use a cw_reconnect, in every call below
+ * Thread   any
  * Owns     the caller must release *out once */
 CW_API cw_status cw_reconnect_create(cw_reconnect **out);
 CW_API void cw_reconnect_release(cw_reconnect *r);
 
-/* Returns the key of a setting ("max_delay").
- * Returns  a constant string; NULL if no setting has that number
- * Thread   any */
-CW_API const char *cw_reconnect_key(cw_reconnect_setting which);
-
-/* Sets a setting, or reads it. Times are in milliseconds. It may be set at any time.
+/* Sets a setting. Times are in milliseconds. It may be set at any time.
  * Returns  CW_OK
- * Errors   CW_INVALID_ARGUMENT: the value is out of its range */
+ * Errors   CW_INVALID_ARGUMENT: the value is out of its range
+ * Thread   any, one at a time for each cw_reconnect */
 CW_API cw_status cw_reconnect_set(cw_reconnect *r, cw_reconnect_setting which, int64_t value);
-CW_API int64_t cw_reconnect_get(const cw_reconnect *r, cw_reconnect_setting which);
 
 /* Decides by the default rules whether another attempt makes sense. Retried: close codes 1001, 1005, 1006 and 1011-1014;
  * HTTP 429 and 500-599; failures of the network. Not retried: every other close code and HTTP status, certificates,
@@ -1451,15 +1446,18 @@ CW_API int64_t cw_reconnect_get(const cw_reconnect *r, cw_reconnect_setting whic
 CW_API bool cw_reconnect_is_retried(int close_code, int http_status, int web_status);
 
 /* Notes that an attempt begins.
- * Returns  its number; all attempts count, from 1 */
-CW_API int64_t cw_reconnect_begin(cw_reconnect *r, int64_t now_ms);
+ * Returns  its number; all attempts count, from 1
+ * Thread   any, one at a time for each cw_reconnect */
+CW_API int64_t cw_reconnect_attempt(cw_reconnect *r, int64_t now_ms);
 
 /* Notes that the attempt has opened a connection.
- * Returns  when max_age wants the connection to be renewed; -1 = never */
+ * Returns  when max_age wants the connection to be renewed; -1 = never
+ * Thread   any, one at a time for each cw_reconnect */
 CW_API int64_t cw_reconnect_opened(cw_reconnect *r, int64_t now_ms, uint64_t random);
 
 /* Notes that the connection has ended, or that the attempt has failed.
- * Returns  whether the connection was stable, so that a new series begins */
+ * Returns  whether the connection was stable, so that a new series begins
+ * Thread   any, one at a time for each cw_reconnect */
 CW_API bool cw_reconnect_ended(cw_reconnect *r, int64_t now_ms);
 
 /* What cw_reconnect_next decides. */
@@ -1474,15 +1472,18 @@ typedef enum cw_reconnect_verdict {
  *   random          64 random bits, such as cw_random_number()
  *   given_ms        a delay of the program's own, in place of the backoff; -1 = none
  *   retry_after_s   cw_error_retry_after: the backoff is added to it, and a given delay is never shorter; -1 = none
- *   delay_ms        set to the delay; 0 unless the verdict is CW_RECONNECT_AGAIN */
+ *   delay_ms        set to the delay; 0 unless the verdict is CW_RECONNECT_AGAIN
+ * Thread   any, one at a time for each cw_reconnect */
 CW_API cw_reconnect_verdict cw_reconnect_next(cw_reconnect *r, int64_t now_ms, uint64_t random,
                                               int64_t given_ms, int64_t retry_after_s, int64_t *delay_ms);
 
 /* Returns the milliseconds to wait before a connection that the program has ended on purpose is made anew: none after a
- * stable connection, else those of the backoff, so that a loop of renewals cannot flood a server. The limits do not apply. */
+ * stable connection, else those of the backoff, so that a loop of renewals cannot flood a server. The limits do not apply.
+ * Thread   any, one at a time for each cw_reconnect */
 CW_API int64_t cw_reconnect_renew(cw_reconnect *r, uint64_t random);
 
-/* Writes why a verdict ended the attempts, as the end of an error text. Empty for CW_RECONNECT_AGAIN. */
+/* Writes why a verdict ended the attempts, as the end of an error text. Empty for CW_RECONNECT_AGAIN.
+ * Thread   any, one at a time for each cw_reconnect */
 CW_API void cw_reconnect_explain(const cw_reconnect *r, cw_reconnect_verdict verdict, char *buffer,
                                  size_t size_bytes);
 

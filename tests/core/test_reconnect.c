@@ -27,7 +27,7 @@ static int64_t delay_of(cw_reconnect *r, int64_t now_ms, uint64_t random)
 /* An attempt that fails at once. */
 static void fail(cw_reconnect *r, int64_t now_ms)
 {
-    (void)cw_reconnect_begin(r, now_ms);
+    (void)cw_reconnect_attempt(r, now_ms);
     CHECK(!cw_reconnect_ended(r, now_ms));
 }
 
@@ -107,11 +107,11 @@ static void test_attempts_are_numbered(void)
 {
     cw_reconnect *r = make();
 
-    CHECK_INT(cw_reconnect_begin(r, 0), 1);
+    CHECK_INT(cw_reconnect_attempt(r, 0), 1);
     CHECK_INT(cw_reconnect_opened(r, 0, 0), -1);
     CHECK(cw_reconnect_ended(r, 20000));
-    CHECK_INT(cw_reconnect_begin(r, 20000), 2); /* a new series goes on counting */
-    CHECK_INT(cw_reconnect_begin(r, 20000), 3);
+    CHECK_INT(cw_reconnect_attempt(r, 20000), 2); /* a new series goes on counting */
+    CHECK_INT(cw_reconnect_attempt(r, 20000), 3);
     cw_reconnect_release(r);
 }
 
@@ -124,15 +124,15 @@ static void test_stable(void)
         fail(r, 0);
         (void)delay_of(r, 0, 0);
     }
-    (void)cw_reconnect_begin(r, 1000);
+    (void)cw_reconnect_attempt(r, 1000);
     (void)cw_reconnect_opened(r, 1000, 0);
     CHECK(!cw_reconnect_ended(r, 10999));
     CHECK_INT(delay_of(r, 10999, longest(8000)), 8000);
-    (void)cw_reconnect_begin(r, 20000);
+    (void)cw_reconnect_attempt(r, 20000);
     (void)cw_reconnect_opened(r, 20000, 0);
     CHECK(cw_reconnect_ended(r, 30000));
     CHECK_INT(delay_of(r, 30000, longest(1000)), 1000);
-    (void)cw_reconnect_begin(r, 50000); /* it does not open, so the time since the last one does not count */
+    (void)cw_reconnect_attempt(r, 50000); /* it does not open, so the time since the last one does not count */
     CHECK(!cw_reconnect_ended(r, 90000));
     CHECK_INT(delay_of(r, 90000, longest(2000)), 2000);
     cw_reconnect_release(r);
@@ -157,7 +157,7 @@ static void test_no_hammering(void)
         int64_t now_ms = 0;
         int count = 0, in_first_second = 0;
         while (now_ms < 60000) {
-            (void)cw_reconnect_begin(r, now_ms);
+            (void)cw_reconnect_attempt(r, now_ms);
             (void)cw_reconnect_opened(r, now_ms, 0);
             CHECK(!cw_reconnect_ended(r, now_ms));
             count++;
@@ -184,7 +184,7 @@ static void test_max_attempts(void)
     CHECK_INT(delay_ms, 0);
     cw_reconnect_explain(r, CW_RECONNECT_NO_ATTEMPTS, text, sizeof text);
     CHECK_STR(text, "gave up after 2 attempts in a row (max_attempts)");
-    (void)cw_reconnect_begin(r, 0);
+    (void)cw_reconnect_attempt(r, 0);
     (void)cw_reconnect_opened(r, 0, 0);
     CHECK(cw_reconnect_ended(r, 10000)); /* a stable connection gives all attempts back */
     (void)delay_of(r, 10000, 0);
@@ -211,7 +211,7 @@ static void test_max_elapsed(void)
     CHECK_STR(text, "gave up after 2 attempts in a row: the next one would come later than 5 s after the first "
                     "(max_elapsed)");
     CHECK_INT(cw_reconnect_next(r, 104001, 0, -1, 2, &delay_ms), CW_RECONNECT_NO_TIME);
-    (void)cw_reconnect_begin(r, 104001);
+    (void)cw_reconnect_attempt(r, 104001);
     (void)cw_reconnect_opened(r, 104001, 0);
     CHECK(cw_reconnect_ended(r, 200000)); /* the time counts from the end of a stable connection */
     CHECK_INT(delay_of(r, 200000, 999), 999);
@@ -260,12 +260,12 @@ static void test_renew(void)
 
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_MAX_ATTEMPTS, 1), CW_OK);
     for (int64_t bound = 1000; bound <= 8000; bound *= 2) {
-        (void)cw_reconnect_begin(r, 0);
+        (void)cw_reconnect_attempt(r, 0);
         (void)cw_reconnect_opened(r, 0, 0);
         CHECK(!cw_reconnect_ended(r, 10));
         CHECK_INT(cw_reconnect_renew(r, longest(bound)), bound);
     }
-    (void)cw_reconnect_begin(r, 0);
+    (void)cw_reconnect_attempt(r, 0);
     (void)cw_reconnect_opened(r, 0, 0);
     CHECK(cw_reconnect_ended(r, 10000));
     CHECK_INT(cw_reconnect_renew(r, 77), 0);
@@ -277,7 +277,7 @@ static void test_max_age(void)
     cw_reconnect *r = make();
 
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_MAX_AGE, 60000), CW_OK);
-    (void)cw_reconnect_begin(r, 1000);
+    (void)cw_reconnect_attempt(r, 1000);
     CHECK_INT(cw_reconnect_opened(r, 2000, 0), 62000);
     CHECK_INT(cw_reconnect_opened(r, 2000, 6000), 56000);
     CHECK_INT(cw_reconnect_opened(r, 2000, 6001), 62000);
@@ -292,12 +292,6 @@ static void test_settings(void)
 {
     cw_reconnect *r = make();
 
-    CHECK_STR(cw_reconnect_key(CW_RECONNECT_FIRST_DELAY), "first_delay");
-    CHECK_STR(cw_reconnect_key(CW_RECONNECT_MAX_AGE), "max_age");
-    CHECK(cw_reconnect_key(CW_RECONNECT_COUNT) == NULL);
-    CHECK(cw_reconnect_key((cw_reconnect_setting)-1) == NULL);
-    CHECK_INT(cw_reconnect_get(r, CW_RECONNECT_STABLE_AFTER), 10000);
-    CHECK_INT(cw_reconnect_get(r, CW_RECONNECT_COUNT), 0);
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_COUNT, 0), CW_INVALID_ARGUMENT);
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_MAX_ATTEMPTS, 0), CW_INVALID_ARGUMENT);
     CHECK_STR(cw_error_message(),
@@ -307,7 +301,6 @@ static void test_settings(void)
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_FIRST_DELAY, -1), CW_INVALID_ARGUMENT);
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_FIRST_DELAY, (int64_t)INT32_MAX + 1), CW_INVALID_ARGUMENT);
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_FIRST_DELAY, INT32_MAX), CW_OK);
-    CHECK_INT(cw_reconnect_get(r, CW_RECONNECT_FIRST_DELAY), INT32_MAX);
     cw_reconnect_release(r);
     cw_reconnect_release(NULL);
 }
@@ -346,7 +339,7 @@ static const harness_test tests[] = {
     {"a delay of the program replaces the backoff", test_given_delays},
     {"a renewal on purpose is at once after a stable connection", test_renew},
     {"max_age renews up to a tenth earlier", test_max_age},
-    {"the settings have names and ranges", test_settings},
+    {"the settings have ranges", test_settings},
     {"without memory there are no rules", test_no_memory},
     {"the clock and the random numbers for the rules", test_clock_and_random},
 };

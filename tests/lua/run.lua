@@ -26,7 +26,7 @@ if #files == 0 then
         "harness", "messages", "sending", "handlers", "validation", "streams", "message_stream", "closing", "control",
         "errors", "tls", "tls_options", "bad_input", "peers", "compression", "lua", "states", "fork", "interrupt",
         "handshake_vectors", "security", "ends", "cases", "delivery", "data", "cookies", "bad_controls", "login",
-        "redirects", "refusals", "proxies", "reaching", "statistics", "tracing",
+        "redirects", "refusals", "proxies", "reaching", "statistics", "tracing", "reconnecting",
     } do
         files[#files + 1] = ("%s/test_%s.lua"):format(here, name)
     end

@@ -2,4 +2,16 @@
 -- require "curlwire" loads this file and returns the C module: WebSocket clients for Lua 5.1, 5.2, 5.3, 5.4 and
 -- LuaJIT. curlwire/annotations.lua describes every call of the module.
 
-return require "curlwire.core"
+local core = require "curlwire.core"
+local make_rules = core._reconnect -- for reconnecting.lua only
+
+if make_rules then
+    core._reconnect = nil
+    -- A script that does not reconnect does not load reconnecting.lua.
+    core.ReconnectingWebSocket = function(...)
+        core.ReconnectingWebSocket = require "curlwire.reconnecting"(core, make_rules)
+        return core.ReconnectingWebSocket(...)
+    end
+end
+
+return core

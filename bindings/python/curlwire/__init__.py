@@ -68,6 +68,8 @@ from curlwire.information import (
     TlsInformation,
 )
 from curlwire.options import MessageOptions, Options
+from curlwire.reconnect_policy import ReconnectPolicy
+from curlwire.reconnecting import ReconnectingWebSocket
 from curlwire.streams import InputStream, MessageStream, OutputStream
 from curlwire.tracing import log_trace
 from curlwire.validation import Deferral, ServerCustomValidationRequestedEventArgs
@@ -108,6 +110,8 @@ __all__ = [
     "Options",
     "OutputStream",
     "ProcessStatistics",
+    "ReconnectPolicy",
+    "ReconnectingWebSocket",
     "ServerCustomValidationRequestedEventArgs",
     "SocketMessageType",
     "StateError",

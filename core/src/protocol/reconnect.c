@@ -5,7 +5,9 @@
  *
  * A series is a row of attempts without a stable connection. The first attempt begins the first series. The end of a
  * stable connection begins the next one. Delays and limits count within a series, so a server that accepts each
- * connection and closes it at once is treated like a server that refuses. */
+ * connection and closes it at once is treated like a server that refuses.
+ *
+ * Reasons: CW_CONNECT_FAILED. */
 #include "protocol.h"
 
 #include <stdio.h>
@@ -38,7 +40,7 @@ cw_status cw_reconnect_create(cw_reconnect **out)
 
     *out = r;
     if (!r)
-        return cw__fail(CW_NO_MEMORY, "no memory for the rules of reconnecting");
+        return cw__fail(CW_NO_MEMORY, "no memory for the rules of reconnecting: free memory and call again");
     for (int i = 0; i < CW_RECONNECT_COUNT; i++)
         r->settings[i] = settings[i].at_first;
     r->opened_ms = -1;
@@ -47,17 +49,13 @@ cw_status cw_reconnect_create(cw_reconnect **out)
 
 void cw_reconnect_release(cw_reconnect *r) { cw__free(r); }
 
-const char *cw_reconnect_key(cw_reconnect_setting which)
-{
-    return (unsigned)which < CW_RECONNECT_COUNT ? settings[which].key : NULL;
-}
-
 cw_status cw_reconnect_set(cw_reconnect *r, cw_reconnect_setting which, int64_t value)
 {
     const setting *s;
 
     if ((unsigned)which >= CW_RECONNECT_COUNT)
-        return cw__fail(CW_INVALID_ARGUMENT, "there is no setting of reconnecting with the number %d",
+        return cw__fail(CW_INVALID_ARGUMENT,
+                        "there is no setting of reconnecting with the number %d: use a cw_reconnect_setting",
                         (int)which);
     s = &settings[which];
     if ((value < s->least || value > s->most) && !(value == -1 && s->none))
@@ -66,11 +64,6 @@ cw_status cw_reconnect_set(cw_reconnect *r, cw_reconnect_setting which, int64_t 
                         s->none ? "; -1: " : "", s->none ? s->none : "");
     r->settings[which] = value;
     return CW_OK;
-}
-
-int64_t cw_reconnect_get(const cw_reconnect *r, cw_reconnect_setting which)
-{
-    return (unsigned)which < CW_RECONNECT_COUNT ? r->settings[which] : 0;
 }
 
 static bool is_retried_code(int close_code)
@@ -105,7 +98,7 @@ bool cw_reconnect_is_retried(int close_code, int http_status, int web_status)
     }
 }
 
-int64_t cw_reconnect_begin(cw_reconnect *r, int64_t now_ms)
+int64_t cw_reconnect_attempt(cw_reconnect *r, int64_t now_ms)
 {
     if (r->attempt_count == 0)
         r->series_ms = now_ms;

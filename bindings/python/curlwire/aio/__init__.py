@@ -7,7 +7,15 @@ and options are those of the package curlwire.
 """
 
 from curlwire.aio.connecting import connect
+from curlwire.aio.reconnecting import ReconnectingWebSocket
 from curlwire.aio.sockets import MessageWebSocket, StreamWebSocket
 from curlwire.aio.streams import InputStream, OutputStream
 
-__all__ = ["InputStream", "MessageWebSocket", "OutputStream", "StreamWebSocket", "connect"]
+__all__ = [
+    "InputStream",
+    "MessageWebSocket",
+    "OutputStream",
+    "ReconnectingWebSocket",
+    "StreamWebSocket",
+    "connect",
+]
