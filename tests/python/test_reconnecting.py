@@ -380,6 +380,8 @@ def test_many_threads_send_while_connections_are_lost() -> None:
             thread.start()
         for thread in threads:
             thread.join()
+        # before the renewal, the echo of the last message could be lost with the old connection
+        wait_until(lambda: ws.attempt == 2 and ws._driver.current is not None)
         ws.send("last")
         while (message := ws.recv(WAIT)) != "last":
             got.append(message)

@@ -73,30 +73,30 @@ class Driver:
     def __init__(
         self, owner: "ReconnectingWebSocket", target: Target, attempts: Attempts, unsent: Unsent | None
     ) -> None:
-        self.owner = weakref.ref(owner)
+        self.owner: weakref.ref[ReconnectingWebSocket] = weakref.ref(owner)
         self.kept_owner: ReconnectingWebSocket | None = None  # an object with handlers stays alive
         self.target = target
         self.attempts = attempts
         self.unsent = unsent
-        self.dropped_count = 0
-        self.lock = threading.Condition()
-        self.state = "new"
+        self.dropped_count: int = 0
+        self.lock: threading.Condition = threading.Condition()
+        self.state: str = "new"
         self.sockets: deque[MessageWebSocket] = deque()  # receivers take from the first
         self.current: MessageWebSocket | None = None  # senders use it
         self.link: _Link | None = None  # the newest, which connects or is open; close() closes it
         self.greeter: int | None = None  # the thread in on_connected
-        self.receiver_count = 0  # threads that wait for a message
-        self.must_stop = False
-        self.must_renew = False
-        self.is_pausing = False  # between two attempts
+        self.receiver_count: int = 0  # threads that wait for a message
+        self.must_stop: bool = False
+        self.must_renew: bool = False
+        self.is_pausing: bool = False  # between two attempts
         self.retiring: MessageWebSocket | None = None  # receivers empty it before it is renewed
         self.close_args: tuple[int, str] = (1000, "")
         self.error: BaseException | None = None  # why it has ended
         self.last_error: BaseException | None = None  # of the last failure
-        self.ended_normally = False  # as the last connection has ended for its receivers
+        self.ended_normally: bool = False  # as the last connection has ended for its receivers
         self.loss: ConnectionClosed | None = None  # messages that were accepted and are lost
-        self.was_open = False
-        self.has_finished = False
+        self.was_open: bool = False
+        self.has_finished: bool = False
         self.thread: threading.Thread | None = None
 
     # ---- the thread
@@ -499,7 +499,7 @@ class Deadline:
     """The end of a timeout."""
 
     def __init__(self, seconds: float | None) -> None:
-        self.seconds = 0.0 if seconds is None else seconds
+        self.seconds: float = 0.0 if seconds is None else seconds
         self._end = None if seconds is None else time.monotonic() + seconds
 
     def left(self) -> float | None:

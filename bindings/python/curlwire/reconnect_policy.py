@@ -114,7 +114,7 @@ class Attempts:
 
     def __init__(self, policy: ReconnectPolicy) -> None:
         self.policy = policy
-        self.count = 0  # of attempts
+        self.count: int = 0  # of attempts
         self._rules = policy._make_rules()
         self._delays: Iterator[float] | None = None
 
@@ -241,7 +241,7 @@ class Unsent:
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
-        self.size_bytes = 0
+        self.size_bytes: int = 0
         self._messages: deque[tuple[str | bytes, bool | None, bool | None, int]] = deque()
 
     def __len__(self) -> int:

@@ -133,33 +133,33 @@ class Driver:
     """Connects, and connects again. Everything happens in the thread of its loop."""
 
     def __init__(self, owner: "ReconnectingWebSocket", target: Target, attempts: Attempts, unsent: Any) -> None:
-        self.owner = weakref.ref(owner)
+        self.owner: weakref.ref[ReconnectingWebSocket] = weakref.ref(owner)
         self.kept_owner: ReconnectingWebSocket | None = None  # an object with handlers stays alive
         self.target = target
         self.attempts = attempts
         self.unsent: reconnect_policy.Unsent | None = unsent
-        self.dropped_count = 0
+        self.dropped_count: int = 0
         self.loop: asyncio.AbstractEventLoop | None = None
         self.task: asyncio.Task[None] | None = None
         self.step: asyncio.Task[Any] | None = None  # a part of the task that stop() cancels
-        self.state = "new"
-        self.was_open = False
+        self.state: str = "new"
+        self.was_open: bool = False
         self.sockets: deque[MessageWebSocket] = deque()  # a receiver takes from the first
         self.current: MessageWebSocket | None = None  # senders use it
         self.newest: MessageWebSocket | None = None  # connects or is open
-        self.receiver_count = 0
-        self.is_receiving = False  # a task is in receive()
-        self.must_stop = False
-        self.must_renew = False
-        self.is_pausing = False  # between two attempts
+        self.receiver_count: int = 0
+        self.is_receiving: bool = False  # a task is in receive()
+        self.must_stop: bool = False
+        self.must_renew: bool = False
+        self.is_pausing: bool = False  # between two attempts
         self.greeting: MessageWebSocket | None = None  # the connection of on_connected
         self.retiring: MessageWebSocket | None = None  # the receiver empties it before it is renewed
         self.close_args: tuple[int, str] = (1000, "")
         self.error: BaseException | None = None  # why it has ended
         self.last_error: BaseException | None = None  # of the last failure
-        self.ended_normally = False  # as the last connection has ended for its receiver
+        self.ended_normally: bool = False  # as the last connection has ended for its receiver
         self.loss: ConnectionClosed | None = None  # messages that were accepted and are lost
-        self.has_finished = False
+        self.has_finished: bool = False
         self._waiters: set[asyncio.Future[None]] = set()
 
     # ---- waiting
@@ -578,7 +578,7 @@ class Deadline:
     """The end of a timeout."""
 
     def __init__(self, seconds: float | None) -> None:
-        self.seconds = 0.0 if seconds is None else seconds
+        self.seconds: float = 0.0 if seconds is None else seconds
         self._loop = asyncio.get_running_loop()
         self._end = None if seconds is None else self._loop.time() + seconds
 
