@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value")
 _HANDLER_SECONDS = 10.0  # the driver waits this long until the handlers have had the messages of a connection
 _RENEW_SECONDS = 1.0  # a renewal waits this long for the closing handshake of the old connection
-# A call of the program looks again after this time. If Ctrl-C comes just before a thread waits for a lock, Python
-# handles it only after that wait.
+# A call of the program looks again after this time. If Ctrl-C comes just before a thread waits for a lock,
+# Python handles it only after that wait.
 _LOOK_SECONDS = 0.5
 _WAIT_SECONDS = 3600.0  # of one wait, because a lock refuses very long ones
 

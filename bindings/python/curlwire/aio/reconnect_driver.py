@@ -152,6 +152,7 @@ class Driver:
         self.must_stop: bool = False
         self.must_renew: bool = False
         self.is_pausing: bool = False  # between two attempts
+        self.is_handled: bool = False  # the handler has had all messages of the newest connection
         self.greeting: MessageWebSocket | None = None  # the connection of on_connected
         self.retiring: MessageWebSocket | None = None  # the receiver empties it before it is renewed
         self.close_args: tuple[int, str] = (1000, "")
@@ -358,6 +359,12 @@ class Driver:
                 return None
             return handler(ws, args)
 
+        def on_closed(_: object, __: object) -> None:
+            self.is_handled = True
+            self.changed()
+
+        self.is_handled = False
+        ws.on_closed = on_closed  # comes after the last message
         ws.on_message_received = on_message_received
         ws._start()  # also if the connection has ended since
 
@@ -395,10 +402,8 @@ class Driver:
 
     async def _wait_handled(self, ws: MessageWebSocket) -> None:
         """Waits until the handler has had all messages of a connection, before a newer one opens."""
-        receiver = ws._receiver
-        if receiver is not None and ws.state == "closed":
-            receiver.add_done_callback(lambda _: self.changed())
-            while not (receiver.done() or self.must_stop):
+        if ws.on_message_received is not None and ws.state == "closed":
+            while not (self.is_handled or self.must_stop):
                 await self.change()
 
     async def _empty(self, ws: MessageWebSocket) -> None:
