@@ -31,7 +31,7 @@ KEPT_SOCKETS = 4  # ended connections whose messages the program has not taken y
 clock: Callable[[], float] = time.monotonic
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class ReconnectPolicy:
     """When a reconnecting object connects again, and when it gives up. All times are in seconds.
 
