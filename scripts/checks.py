@@ -738,6 +738,7 @@ GUIDE = (
     "handlers-and-threads",
     "lua-loops",
     "asyncio",
+    "reconnecting",
     "compat-websockets",
     "coming-from",
     "compression",

@@ -53,7 +53,7 @@ def read(path: Path) -> str:
 # The page's sections, with the names of curlwire.__all__ that each shows.
 SECTIONS = {
     "Functions": ("connect", "run_forever", "get_status", "build_info", "statistics", "log_trace"),
-    "Sockets": ("MessageWebSocket", "StreamWebSocket", "WebSocket"),
+    "Sockets": ("MessageWebSocket", "StreamWebSocket", "WebSocket", "ReconnectingWebSocket", "ReconnectPolicy"),
     "Messages and streams": ("MessageBuffer", "InputStream", "MessageStream", "OutputStream", "Batch"),
     "Values as bytes": ("DataReader", "DataWriter"),
     "Cookies": ("CookieJar", "Cookie"),

@@ -23,7 +23,7 @@ def wanted_docs(stub: ast.Module, core: object) -> dict[ast.stmt, str]:
     """The module's docstring for each class, method, property and attribute of the stub."""
     docs: dict[ast.stmt, str] = {}
     for owner in (owner for owner in stub.body if isinstance(owner, ast.ClassDef)):
-        if owner.name == "Mailbox":  # private to the package
+        if owner.name in ("Mailbox", "Reconnect"):  # private to the package
             continue
         # the module has no class for what the two classes of controls share
         runtime = getattr(core, "MessageWebSocketControl" if owner.name == "_Control" else owner.name)

@@ -1464,6 +1464,115 @@ CW_API cw_status cw_mailbox_take(cw_mailbox *m, int timeout_ms, cw_event **out);
  * Thread   any */
 CW_API void cw_mailbox_wake(cw_mailbox *m);
 
+/* ---- Reconnecting --------------------------------------------------------------------------------------- */
+
+/* The rules for reconnecting, which the bindings share: which ends of a connection are worth another attempt, and how long to
+ * wait before it. A cw_reconnect only counts and computes. The caller connects, waits, and gives it the time and random
+ * numbers:
+ *
+ *   1. cw_reconnect_attempt, then connect a new socket.
+ *   2. If it opens: cw_reconnect_opened, and cw_reconnect_ended when the connection has ended. If it does not open:
+ *      cw_reconnect_ended at once.
+ *   3. If cw_reconnect_is_retried (or the program) wants another attempt: cw_reconnect_next, wait that long, and go on
+ *      with 1.
+ *
+ * Attempts are counted in a series. A series begins with the first attempt, and anew when a stable connection ends: one that
+ * was open for stable_after. A message is no proof of a stable connection, because servers greet. */
+typedef struct cw_reconnect cw_reconnect;
+
+/* The settings: name, key, type (MS or NUMBER), default, least, most, the meaning of -1 (NULL = -1 is refused), text. */
+/* clang-format off */
+#define CW_RECONNECT_LIST(X) \
+    X(CW_RECONNECT_FIRST_DELAY, "first_delay", MS, 1000, 1, INT32_MAX, NULL, \
+      "Bound of the first delay, which is random from 0 to the bound; the bound doubles with each delay of a series") \
+    X(CW_RECONNECT_MAX_DELAY, "max_delay", MS, 60000, 1, INT32_MAX, NULL, "The bound does not grow beyond this") \
+    X(CW_RECONNECT_MAX_ATTEMPTS, "max_attempts", NUMBER, -1, 1, INT32_MAX, "no limit", "Most attempts in a series") \
+    X(CW_RECONNECT_MAX_ELAPSED, "max_elapsed", MS, -1, 0, INT32_MAX, "no limit", \
+      "No attempt begins later than this after the begin of its series") \
+    X(CW_RECONNECT_STABLE_AFTER, "stable_after", MS, 10000, 0, INT32_MAX, NULL, \
+      "A connection that was open this long is stable: its end begins a new series") \
+    X(CW_RECONNECT_MAX_AGE, "max_age", MS, -1, 1, INT32_MAX, "no limit", \
+      "A connection is renewed at this age, or up to a tenth earlier, at random")
+/* clang-format on */
+
+typedef enum cw_reconnect_setting {
+#define CW_X(name, key, type, at_first, least, most, none, text) name,
+    CW_RECONNECT_LIST(CW_X)
+#undef CW_X
+        CW_RECONNECT_COUNT
+} cw_reconnect_setting;
+
+enum { CW_RETRY_AFTER_MOST_S = 3600 }; /* a longer Retry-After counts as this one */
+
+/* Creates rules with every setting at its default, or releases them. cw_reconnect_release ignores NULL.
+ * Returns  CW_OK, CW_NO_MEMORY
+ * Thread   any
+ * Owns     the caller must release *out once */
+CW_API cw_status cw_reconnect_create(cw_reconnect **out);
+CW_API void cw_reconnect_release(cw_reconnect *r);
+
+/* Sets a setting. Times are in milliseconds. It may be set at any time.
+ * Returns  CW_OK
+ * Errors   CW_INVALID_ARGUMENT: the value is out of its range
+ * Thread   any, one at a time for each cw_reconnect */
+CW_API cw_status cw_reconnect_set(cw_reconnect *r, cw_reconnect_setting which, int64_t value);
+
+/* Decides by the default rules whether another attempt makes sense. Retried: close codes 1001, 1005, 1006 and 1011-1014;
+ * HTTP 429 and 500-599; failures of the network. Not retried: every other close code and HTTP status, certificates,
+ * mistakes of the program, and connects that the program has cancelled.
+ *   close_code    how the connection ended (cw_socket_get_closed); 0 = it never opened
+ *   http_status   cw_error_http_status of the connect; 0 = none
+ *   web_status    cw_error_web_status of the connect
+ * Thread   any */
+CW_API bool cw_reconnect_is_retried(int close_code, int http_status, int web_status);
+
+/* Notes that an attempt begins.
+ * Returns  its number; all attempts count, from 1
+ * Thread   any, one at a time for each cw_reconnect */
+CW_API int64_t cw_reconnect_attempt(cw_reconnect *r, int64_t now_ms);
+
+/* Notes that the attempt has opened a connection.
+ * Returns  when max_age wants the connection to be renewed; -1 = never
+ * Thread   any, one at a time for each cw_reconnect */
+CW_API int64_t cw_reconnect_opened(cw_reconnect *r, int64_t now_ms, uint64_t random);
+
+/* Notes that the connection has ended, or that the attempt has failed.
+ * Returns  whether the connection was stable, so that a new series begins
+ * Thread   any, one at a time for each cw_reconnect */
+CW_API bool cw_reconnect_ended(cw_reconnect *r, int64_t now_ms);
+
+/* What cw_reconnect_next decides. */
+typedef enum cw_reconnect_verdict {
+    CW_RECONNECT_AGAIN = 0,       /* wait *delay_ms, then make another attempt */
+    CW_RECONNECT_NO_ATTEMPTS = 1, /* max_attempts is reached */
+    CW_RECONNECT_NO_TIME = 2      /* the next attempt would begin after max_elapsed */
+} cw_reconnect_verdict;
+
+/* Decides about the next attempt. The delay is random, from 0 to the bound ("full jitter"), so that the clients of a server
+ * that has ended do not come back together.
+ *   random          64 random bits, such as cw_random_number()
+ *   given_ms        a delay of the program's own, in place of the backoff; -1 = none
+ *   retry_after_s   cw_error_retry_after: the backoff is added to it, and a given delay is never shorter; -1 = none
+ *   delay_ms        set to the delay; 0 unless the verdict is CW_RECONNECT_AGAIN
+ * Thread   any, one at a time for each cw_reconnect */
+CW_API cw_reconnect_verdict cw_reconnect_next(cw_reconnect *r, int64_t now_ms, uint64_t random,
+                                              int64_t given_ms, int64_t retry_after_s, int64_t *delay_ms);
+
+/* Returns the milliseconds to wait before a connection that the program has ended on purpose is made anew: none after a
+ * stable connection, else those of the backoff, so that a loop of renewals cannot flood a server. The limits do not apply.
+ * Thread   any, one at a time for each cw_reconnect */
+CW_API int64_t cw_reconnect_renew(cw_reconnect *r, uint64_t random);
+
+/* Writes why a verdict ended the attempts, as the end of an error text. Empty for CW_RECONNECT_AGAIN.
+ * Thread   any, one at a time for each cw_reconnect */
+CW_API void cw_reconnect_explain(const cw_reconnect *r, cw_reconnect_verdict verdict, char *buffer,
+                                 size_t size_bytes);
+
+/* Return the time of the monotonic clock in milliseconds, and 64 bits of the system's random generator.
+ * Thread   any */
+CW_API int64_t cw_now_ms(void);
+CW_API uint64_t cw_random_number(void);
+
 /* ---- The bytes of values ------------------------------------------------------------------------------ */
 
 /* The layout of numbers and texts in UWP's DataReader and DataWriter. A binding has these two classes, and calls these

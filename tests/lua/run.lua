@@ -27,6 +27,7 @@ if #files == 0 then
         "errors", "tls", "tls_options", "bad_input", "peers", "compression", "lua", "states", "fork", "interrupt",
         "handshake_vectors", "security", "ends", "cases", "delivery", "data", "cookies", "bad_controls", "login",
         "redirects", "refusals", "proxies", "reaching", "statistics", "tracing", "backpressure", "tasks", "loops",
+        "reconnecting",
     } do
         files[#files + 1] = ("%s/test_%s.lua"):format(here, name)
     end

@@ -375,6 +375,143 @@ function curlwire.MessageWebSocket(control) end
 ---@return curlwire.StreamWebSocket
 function curlwire.StreamWebSocket(control) end
 
+---When a ReconnectingWebSocket connects again. All times are in seconds. docs/reconnecting.md explains the rules.
+---@class curlwire.ReconnectPolicy
+---@field first_delay number|nil bound of the first delay, default 1; each delay is random from 0 to its bound, which doubles
+---@field max_delay number|nil the bound does not grow beyond this, default 60
+---@field max_attempts integer|number|nil most attempts in a series; no limit by default
+---@field max_elapsed number|nil no attempt begins later than this after the begin of its series; no limit by default
+---@field stable_after number|nil the end of a connection that was open this long begins a new series, default 10
+---@field max_age number|nil a connection is renewed at this age, or up to a tenth earlier; no limit by default
+---@field delays number[]|fun(): number|nil delays in place of the backoff; a list begins anew with each series. At its end the socket gives up
+---@field should_retry nil|fun(err: curlwire.Error): boolean|nil decides after each failure; nil means the default rules
+
+---@class curlwire.ReconnectingOptions: curlwire.Control
+---@field headers table|nil|fun(attempt: integer): table as for curlwire.connect
+---@field subprotocols string[]|nil|fun(attempt: integer): string[] to offer to the server
+---@field timeout curlwire.Timeout|nil limit for each attempt, in place of connect_timeout
+---@field policy curlwire.ReconnectPolicy|nil
+---@field unsent "keep"|"drop"|nil keep, the default: a message without a connection is sent after the next connect
+---@field unsent_buffer_size integer|nil bytes of kept messages, default 1048576; above it, send waits
+---@field on_connected nil|fun(ws: curlwire.ReconnectingWebSocket, attempt: integer)
+---@field on_disconnected nil|fun(ws: curlwire.ReconnectingWebSocket, reason: curlwire.Error)
+---@field on_message_received nil|fun(ws: curlwire.ReconnectingWebSocket, args: curlwire.MessageArgs)
+---@field on_closed nil|fun(ws: curlwire.ReconnectingWebSocket, args: curlwire.ClosedArgs)
+
+---A MessageWebSocket that connects again when its connection is lost. There is no thread: the calls that wait connect, and
+---call the handlers. An error of a handler leaves the call. After the end of the socket each call returns nil, the message
+---and the error after which no further attempt followed.
+---@class curlwire.ReconnectingWebSocket
+---@field on_connected nil|fun(ws: curlwire.ReconnectingWebSocket, attempt: integer) called for each connection before anything else uses it; ws:send and ws:receive in it use the new connection
+---@field on_disconnected nil|fun(ws: curlwire.ReconnectingWebSocket, reason: curlwire.Error) called at each loss; reason.code is the close code
+---@field on_message_received nil|fun(ws: curlwire.ReconnectingWebSocket, args: curlwire.MessageArgs) called by run; args has data, message_type and is_message_complete
+---@field on_closed nil|fun(ws: curlwire.ReconnectingWebSocket, args: curlwire.ClosedArgs) called once, when no further attempt follows
+---@field state curlwire.State "connecting" also between two attempts
+---@field attempt integer the number of attempts that have begun
+---@field socket curlwire.MessageWebSocket|nil the connection that is open now; do not receive on it and do not close it
+---@field last_error curlwire.Error|nil the error of the last failed attempt or lost connection
+---@field unsent_count integer messages that wait for a connection
+---@field dropped_count integer messages that send has dropped with unsent = "drop"
+local ReconnectingWebSocket = {}
+
+---Makes a socket that connects again. It is not connected yet. The URI, the headers and the subprotocols may be functions,
+---which are called for each attempt with its number. If one raises an error, the attempt has failed.
+---@param uri string|fun(attempt: integer): string
+---@param options curlwire.ReconnectingOptions|nil
+---@return curlwire.ReconnectingWebSocket
+function curlwire.ReconnectingWebSocket(uri, options) end
+
+---Connects, with as many attempts as the policy allows.
+---@param timeout curlwire.Timeout|nil no limit by default; an attempt that has begun may take longer, up to connect_timeout
+---@return true|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
+function ReconnectingWebSocket:connect(timeout) end
+
+---Renews the connection in the next call that waits; ends a delay. Does not block.
+---@return true
+function ReconnectingWebSocket:reconnect() end
+
+---Closes the connection, and makes no further attempt. Does not block.
+---@param code integer|nil default 1000
+---@param reason string|nil
+---@return true
+function ReconnectingWebSocket:close(code, reason) end
+
+---Drops the connection without a closing handshake, and makes no further attempt.
+---@return true
+function ReconnectingWebSocket:abort() end
+
+---Waits until the connection has ended after close. Fails with the name "CW_CLOSED" if sent or kept messages did not reach
+---the server.
+---@param timeout curlwire.Timeout|nil no limit by default
+---@return true|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
+function ReconnectingWebSocket:wait_closed(timeout) end
+
+---Returns the next message of any connection, as MessageWebSocket:receive does. Connects again if it must.
+---@param timeout curlwire.Timeout|nil in place of control.receive_timeout; an attempt that has begun may take longer
+---@return string|nil data
+---@return curlwire.MessageType|string message_type
+---@return boolean|curlwire.Error is_complete
+function ReconnectingWebSocket:receive(timeout) end
+
+---As MessageWebSocket:receive_json.
+---@param timeout curlwire.Timeout|nil
+---@return any value
+---@return string|nil message
+---@return curlwire.Error|nil err
+function ReconnectingWebSocket:receive_json(timeout) end
+
+---Iterates over the messages of all connections: for data, message_type in ws:messages() do. It ends after close, and after
+---code 1000. Raises the error of every other end.
+---@return fun(ws: curlwire.ReconnectingWebSocket): string|nil, curlwire.MessageType|nil
+---@return curlwire.ReconnectingWebSocket
+function ReconnectingWebSocket:messages() end
+
+---Calls on_message_received for each message until the socket has ended. Connects first if it is new.
+---@return true|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
+function ReconnectingWebSocket:run() end
+
+---Sends one message. Without a connection it keeps or drops the message, as unsent says. No message is sent twice.
+---@param data string
+---@param message_type curlwire.MessageTypeGiven|nil
+---@param timeout curlwire.Timeout|nil in place of control.send_timeout; also the limit for room among the kept messages
+---@param compress boolean|nil
+---@return true|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
+function ReconnectingWebSocket:send(data, message_type, timeout, compress) end
+
+---Sends a value as JSON, as MessageWebSocket:send_json does.
+---@param value any
+---@param timeout curlwire.Timeout|nil
+---@param compress boolean|nil
+---@return true|nil
+---@return string|nil message
+---@return curlwire.Error|nil err
+function ReconnectingWebSocket:send_json(value, timeout, compress) end
+
+---Sends each message of a list, as send does.
+---@param messages string[]
+---@param message_type curlwire.MessageTypeGiven|nil
+---@param timeout curlwire.Timeout|nil
+---@param compress boolean|nil
+---@return integer|nil count
+---@return string|nil message
+---@return curlwire.Error|nil err err.sent_count is the number of messages before the one that failed
+function ReconnectingWebSocket:send_many(messages, message_type, timeout, compress) end
+
+---Sends a ping and returns the round trip in seconds. Raises an error if there is no connection now.
+---@param timeout curlwire.Timeout|nil
+---@return number|nil seconds
+---@return string|nil message
+---@return curlwire.Error|nil err
+function ReconnectingWebSocket:ping(timeout) end
+
 ---Makes a socket and connects it. Blocks.
 ---@param uri string ws:// or wss:// in UTF-8, without a fragment; raises an error for any other
 ---@param options curlwire.ConnectOptions|nil

@@ -17,4 +17,15 @@ if functions then
     end
 end
 
+local make_rules = core._reconnect -- for reconnecting.lua only
+
+if make_rules then
+    core._reconnect = nil
+    -- A script that does not reconnect does not load reconnecting.lua.
+    core.ReconnectingWebSocket = function(...)
+        core.ReconnectingWebSocket = require "curlwire.reconnecting"(core, make_rules)
+        return core.ReconnectingWebSocket(...)
+    end
+end
+
 return core

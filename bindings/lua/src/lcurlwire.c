@@ -303,6 +303,7 @@ int luaopen_curlwire_core(lua_State *L)
     add_data_type(L, LCW_DATA_WRITER, writer_methods);
     add_socket_type(L, LCW_MESSAGE_WEBSOCKET, message_methods);
     add_socket_type(L, LCW_STREAM_WEBSOCKET, NULL);
+    lcw_add_reconnect(L);
     /* call this after the types are made: the iterator of messages keeps a metatable */
     state = lcw_state_open(L);
     lua_newtable(L);
@@ -315,6 +316,8 @@ int luaopen_curlwire_core(lua_State *L)
     lua_setfield(L, -2, "DataReader");
     lcw_push_web_status_table(L);
     lua_setfield(L, -2, "WebErrorStatus");
+    lua_pushcfunction(L, lcw_reconnect_rules);
+    lua_setfield(L, -2, "_reconnect");
     lua_pushstring(L, cw_version());
     lua_setfield(L, -2, "_VERSION");
     lua_pushstring(L, cw_libcurl_version());

@@ -390,6 +390,13 @@ void lcw_headers_visit(lua_State *L, int table, const char *what, lcw_visit_head
 /* Sets a control that is headers to the value at index. Errors: raises an error about the value's type. */
 cw_status lcw_headers_set(lua_State *L, lcw_socket *w, cw_option option, int index);
 
+/* ---- From lreconnect.c: the rules for reconnecting ------------------------------------------------------- */
+
+/* Makes the type of the rules. */
+void lcw_add_reconnect(lua_State *L);
+/* Pushes new rules. Only curlwire/init.lua calls it, as _reconnect of the module, and removes it. */
+int lcw_reconnect_rules(lua_State *L);
+
 /* ---- From linformation.c: information -------------------------------------------------------------------- */
 
 int lcw_information_index(lua_State *L);

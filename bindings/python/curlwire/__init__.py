@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     from curlwire.cookies import Cookie
     from curlwire.counting import ProcessStatistics, Statistics, statistics
     from curlwire.options import MessageOptions, Options
+    from curlwire.reconnect_policy import ReconnectPolicy
+    from curlwire.reconnecting import ReconnectingWebSocket
     from curlwire.tracing import log_trace
 
 __all__ = [
@@ -113,6 +115,8 @@ __all__ = [
     "Options",
     "OutputStream",
     "ProcessStatistics",
+    "ReconnectPolicy",
+    "ReconnectingWebSocket",
     "ServerCustomValidationRequestedEventArgs",
     "SocketMessageType",
     "StateError",
@@ -145,6 +149,8 @@ _LATE = {
     "MessageOptions": "options",
     "Options": "options",
     "ProcessStatistics": "counting",
+    "ReconnectPolicy": "reconnect_policy",
+    "ReconnectingWebSocket": "reconnecting",
     "Statistics": "counting",
     "statistics": "counting",
     "log_trace": "tracing",

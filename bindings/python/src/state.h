@@ -442,6 +442,10 @@ PyObject *control_create(websocket *ws);
 /* Sets the controls in the keywords of a constructor. Returns false with an exception set if one is wrong. */
 bool control_set_all(websocket *ws, PyObject *keywords);
 
+/* ---- From reconnect.c ---------------------------------------------------------------------------------------- */
+
+bool add_reconnect_type(PyObject *module);
+
 /* ---- From connecting.c and closing.c: methods of both classes ----------------------------------------------- */
 
 /* The C types of METH_FASTCALL | METH_KEYWORDS, METH_FASTCALL and METH_NOARGS methods. */

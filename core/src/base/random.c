@@ -66,3 +66,13 @@ bool cw__random(void *buffer, size_t len_bytes)
     return left == 0 || fill_from_device(at, left);
 #endif
 }
+
+uint64_t cw_random_number(void)
+{
+    uint64_t number;
+
+    /* Without a generator the bits of the clock still tell the clients of a server apart. */
+    return cw__random(&number, sizeof number) ? number : (uint64_t)cw__now_us() * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+int64_t cw_now_ms(void) { return cw__now_ms(); }

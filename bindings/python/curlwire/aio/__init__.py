@@ -7,6 +7,7 @@ and options are those of the package curlwire.
 """
 
 from curlwire.aio.classes import MessageWebSocket, StreamWebSocket, connect
+from curlwire.aio.reconnecting import ReconnectingWebSocket
 from curlwire.eventloop.batching import Batch
 from curlwire.eventloop.connecting import Connecting, Connector
 from curlwire.eventloop.streams import InputStream, MessageStream, OutputStream
@@ -19,6 +20,7 @@ __all__ = [
     "MessageStream",
     "MessageWebSocket",
     "OutputStream",
+    "ReconnectingWebSocket",
     "StreamWebSocket",
     "connect",
 ]

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The function connect() for an event loop: awaitable, and an async context manager."""
+"""The function connect() for an event loop: awaitable, an async context manager, and an async iterator."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from curlwire.connecting import HeaderPairs, make_socket
 from curlwire.defaults import DEFAULT, Default
+from curlwire.eventloop.reconnecting import connections
 from curlwire.eventloop.sockets import MessageWebSocket, StreamWebSocket
 from curlwire.options import MessageOptions, Options
+from curlwire.reconnect_policy import ReconnectPolicy, Target
 
 if TYPE_CHECKING:
     import socket
@@ -21,15 +23,29 @@ _OtherStream = TypeVar("_OtherStream", bound=StreamWebSocket)
 
 
 class Connecting(Generic[_AnySocket]):
-    """What connect() returns: await it, or use it in 'async with'."""
+    """What connect() returns: await it, or use it in 'async with' or 'async for'."""
 
-    def __init__(self, uri: str, socket: _AnySocket, timeout: float | Default | None) -> None:
-        self._uri = uri
+    def __init__(
+        self, socket: _AnySocket, target: Target, policy: ReconnectPolicy | None, is_given: bool
+    ) -> None:
         self._socket = socket
-        self._timeout = timeout
+        self._target = target
+        self._policy = policy
+        self._is_given = is_given
+
+    def __aiter__(self) -> AsyncIterator[_AnySocket]:
+        if self._is_given:
+            raise TypeError("sock is for one connection: leave it out in 'async for', which connects again")
+        socket_class = type(self._socket)
+        return connections(socket_class._hub_class.running(), self._target, socket_class, self._policy)
 
     async def _connect(self) -> _AnySocket:
-        await self._socket.connect(self._uri, self._timeout)
+        target = self._target
+        if callable(target.uri) or callable(target.headers) or callable(target.subprotocols):
+            raise TypeError(
+                "functions for the URI, headers or subprotocols need 'async for', or ReconnectingWebSocket"
+            )
+        await self._socket.connect(target.uri, target.timeout)
         return self._socket
 
     def __await__(self) -> Generator[Any, None, _AnySocket]:
@@ -53,6 +69,11 @@ class Connector(Generic[_Message, _Stream]):
     Use it as 'ws = await connect(uri)' or as 'async with connect(uri) as ws'. The block closes the socket at
     its end. The arguments are those of curlwire.connect(). socket_class is a class of this package; the
     default is MessageWebSocket. Raises as curlwire.connect() does.
+    'async for ws in connect(uri)' gives an open socket, and another one for each turn of the loop. After an end
+    that is retried, the next turn waits and connects again. The loop ends after close code 1000, and raises the
+    error of every other end or failure that is not retried. If a turn ends while its socket is open, the socket
+    is closed. Only for 'async for': policy, a ReconnectPolicy, says when to connect again; uri, headers and
+    subprotocols may be functions f(attempt), also coroutine functions.
     """
 
     def __init__(self, package: str, message_class: type[_Message], stream_class: type[_Stream]) -> None:
@@ -63,62 +84,66 @@ class Connector(Generic[_Message, _Stream]):
     @overload
     def __call__(
         self,
-        uri: str,
+        uri: str | Callable[[int], Any],
         socket_class: type[_OtherStream],
         *,
-        headers: HeaderPairs | None = None,
-        subprotocols: Sequence[str] | None = None,
+        headers: HeaderPairs | Callable[[int], Any] | None = None,
+        subprotocols: Sequence[str] | Callable[[int], Any] | None = None,
         timeout: float | Default | None = DEFAULT,
         sock: "socket.socket | int | None" = None,
+        policy: ReconnectPolicy | None = None,
         **control: Unpack[Options],
     ) -> Connecting[_OtherStream]: ...
 
     @overload
     def __call__(
         self,
-        uri: str,
+        uri: str | Callable[[int], Any],
         socket_class: type[_OtherMessage],
         *,
-        headers: HeaderPairs | None = None,
-        subprotocols: Sequence[str] | None = None,
+        headers: HeaderPairs | Callable[[int], Any] | None = None,
+        subprotocols: Sequence[str] | Callable[[int], Any] | None = None,
         timeout: float | Default | None = DEFAULT,
         sock: "socket.socket | int | None" = None,
+        policy: ReconnectPolicy | None = None,
         **control: Unpack[MessageOptions],
     ) -> Connecting[_OtherMessage]: ...
 
     @overload
     def __call__(
         self,
-        uri: str,
+        uri: str | Callable[[int], Any],
         socket_class: None = None,
         *,
-        headers: HeaderPairs | None = None,
-        subprotocols: Sequence[str] | None = None,
+        headers: HeaderPairs | Callable[[int], Any] | None = None,
+        subprotocols: Sequence[str] | Callable[[int], Any] | None = None,
         timeout: float | Default | None = DEFAULT,
         sock: "socket.socket | int | None" = None,
+        policy: ReconnectPolicy | None = None,
         **control: Unpack[MessageOptions],
     ) -> Connecting[_Message]: ...
 
     def __call__(
         self,
-        uri: str,
+        uri: str | Callable[[int], Any],
         socket_class: type[Any] | None = None,
         *,
-        headers: HeaderPairs | None = None,
-        subprotocols: Sequence[str] | None = None,
+        headers: HeaderPairs | Callable[[int], Any] | None = None,
+        subprotocols: Sequence[str] | Callable[[int], Any] | None = None,
         timeout: float | Default | None = DEFAULT,
         sock: "socket.socket | int | None" = None,
+        policy: ReconnectPolicy | None = None,
         **control: Any,
     ) -> Connecting[Any]:
         """Returns an awaitable that connects to a server and returns the open socket."""
-        classes = (self._message_class, self._stream_class)
+        target = Target(uri, headers, subprotocols, timeout, dict(control))
         made = make_socket(
             self._message_class if socket_class is None else socket_class,
-            classes,
+            (self._message_class, self._stream_class),
             f" of curlwire.{self._package}",
-            headers,
-            subprotocols,
+            None if callable(headers) else headers,
+            None if callable(subprotocols) else subprotocols,
             sock,
             control,
         )
-        return Connecting(uri, made, timeout)
+        return Connecting(made, target, policy, sock is not None)

@@ -1,0 +1,511 @@
+# SPDX-License-Identifier: MIT
+"""The task that connects a ReconnectingWebSocket for asyncio again and again.
+
+The task connects, calls on_connected and on_disconnected, and waits. It refers to the object of the
+program only by a weak reference, so that the object can be collected, which ends the task. The rules are those
+of curlwire.ReconnectingWebSocket.
+"""
+
+import asyncio
+import inspect
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from curlwire import reconnect_policy
+from curlwire.aio.classes import MessageWebSocket
+from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
+from curlwire.eventloop.reconnecting import RENEW_SECONDS, end_of, next_delay, opened
+from curlwire.information import ClosedEventArgs
+from curlwire.reconnect_policy import (
+    KEPT_SOCKETS,
+    Attempts,
+    ProgramError,
+    Target,
+    closed_here,
+    fresh,
+    kept,
+    stored,
+)
+
+if TYPE_CHECKING:
+    from curlwire.aio.reconnecting import ReconnectingWebSocket
+
+_Value = TypeVar("_Value")
+
+# The connection that is being greeted, for the tasks that on_connected starts too.
+_greeted: ContextVar["tuple[Driver, MessageWebSocket] | None"] = ContextVar("curlwire greeted", default=None)
+
+
+def _close(ws: MessageWebSocket, code: int, reason: str) -> None:
+    """Begins to close a socket, and wakes its receiver."""
+    ws._core.close(code, reason)
+    if ws._waiter is not None:
+        ws._waiter.try_again()
+    ws._core._wake(False)
+
+
+class Driver:
+    """Connects, and connects again. Everything happens in the thread of its loop."""
+
+    def __init__(self, owner: "ReconnectingWebSocket", target: Target, attempts: Attempts, unsent: Any) -> None:
+        self.owner: weakref.ref[ReconnectingWebSocket] = weakref.ref(owner)
+        self.kept_owner: ReconnectingWebSocket | None = None  # an object with handlers stays alive
+        self.target = target
+        self.attempts = attempts
+        self.unsent: reconnect_policy.Unsent | None = unsent
+        self.dropped_count: int = 0
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.step: asyncio.Task[Any] | None = None  # a part of the task that stop() cancels
+        self.state: str = "new"
+        self.was_open: bool = False
+        self.sockets: deque[MessageWebSocket] = deque()  # a receiver takes from the first
+        self.current: MessageWebSocket | None = None  # senders use it
+        self.newest: MessageWebSocket | None = None  # connects or is open
+        self.receiver_count: int = 0
+        self.is_receiving: bool = False  # a task is in receive()
+        self.must_stop: bool = False
+        self.must_renew: bool = False
+        self.is_pausing: bool = False  # between two attempts
+        self.is_handled: bool = False  # the handler has had all messages of the newest connection
+        self.greeting: MessageWebSocket | None = None  # the connection of on_connected
+        self.retiring: MessageWebSocket | None = None  # the receiver empties it before it is renewed
+        self.close_args: tuple[int, str] = (1000, "")
+        self.error: BaseException | None = None  # why it has ended
+        self.last_error: BaseException | None = None  # of the last failure
+        self.ended_normally: bool = False  # as the last connection has ended for its receiver
+        self.loss: ConnectionClosed | None = None  # messages that were accepted and are lost
+        self.has_finished: bool = False
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    # ---- waiting
+
+    def changed(self) -> None:
+        """Wakes all that wait for a change."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def change(self, timeout: float | None = None) -> None:
+        """Waits for a change, or for the timeout."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._waiters.add(waiter)
+        try:
+            if timeout is None:
+                await waiter
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(timeout):
+                        await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+    async def wait(self, deadline: "Deadline", what: str) -> None:
+        """Waits for a change. Raises WebSocketTimeout at the deadline."""
+        left = deadline.left()
+        if left is not None and left <= 0:
+            raise WebSocketTimeout(
+                f"timed out after {deadline.seconds:g} s while waiting for {what}; the socket is {self.state}"
+            )
+        await self.change(left)
+
+    def check_loop(self) -> None:
+        """Raises StateError in another loop."""
+        if self.loop is not None and self.loop is not asyncio.get_running_loop():
+            raise StateError("this socket belongs to another event loop: use it in the loop that connected it")
+
+    def check(self) -> None:
+        """Raises the reason if the object has ended, and StateError if it has not begun."""
+        self.check_loop()
+        if self.state == "new":
+            raise StateError("the socket is not connected: await connect() first, or use it in 'async with'")
+        if self.state in ("closing", "closed") and self.error is not None:
+            raise fresh(self.error)
+
+    # ---- the task
+
+    def start(self) -> None:
+        """Starts the task."""
+        if self.state != "new":
+            raise StateError(f"connect() on a socket that is {self.state}: a socket connects once")
+        self.loop = asyncio.get_running_loop()
+        self.state = "connecting"
+        self.task = self.loop.create_task(self._run(), name="curlwire reconnecting")
+        owner = self.owner()
+        self.kept_owner = owner if owner is not None and owner._has_handlers() else None
+
+    async def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            await self._drive()
+        except asyncio.CancelledError:  # the loop ends
+            if self.newest is not None:
+                self.newest._core.close(1001)
+            self._finish(closed_here())
+            self.has_finished = True
+            raise
+        except BaseException as caught:
+            error = stored(caught)
+        self._finish(error)
+        await self._tell("on_closed", self._closed_args())
+        self.has_finished = True
+        self.kept_owner = None
+        self.changed()
+
+    def _finish(self, error: BaseException | None) -> None:
+        if not self.must_stop or self.error is None:
+            self.error = error or closed_here()
+        self.state = "closed"
+        self.current = self.newest = None
+        if self.must_stop:
+            self.sockets.clear()
+        if self.unsent and self.loss is None:
+            self.loss = ConnectionClosed(self.unsent.text_of_loss())
+        self.changed()
+
+    def _closed_args(self) -> ClosedEventArgs:
+        if self.must_stop:
+            return ClosedEventArgs(*self.close_args, True)
+        if isinstance(self.error, ConnectionClosed):
+            return ClosedEventArgs(self.error.code or 1006, self.error.reason, self.error.was_clean)
+        return ClosedEventArgs(1006, str(self.error), False)
+
+    async def _drive(self) -> None:
+        delay = 0.0
+        while await self._pause(delay):
+            number = self.attempts.begin()
+            try:
+                ws = await self._cancellable(opened(self.target, MessageWebSocket, number, self._note))
+            except Exception as failure:
+                if self.must_stop:
+                    return
+                self.attempts.ended()
+                delay = await self._delay(failure)
+                continue
+            is_renewed = await self._serve(ws, number)
+            reason = end_of(ws)
+            self.attempts.ended()
+            await self._tell("on_disconnected", reason)
+            if not self.must_stop:
+                delay = self.attempts.renew() if is_renewed else await self._delay(reason)
+
+    async def _cancellable(self, step: "Coroutine[Any, Any, _Value]") -> _Value:
+        """Awaits a step that may run functions of the program. stop() cancels it."""
+        task: asyncio.Task[_Value] = asyncio.get_running_loop().create_task(step)
+        self.step = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self.must_stop:
+                raise closed_here() from None
+            raise
+        finally:
+            self.step = None
+
+    def _note(self, ws: MessageWebSocket) -> None:
+        if self.must_stop:
+            raise closed_here()
+        self.newest = ws
+
+    async def _delay(self, failure: Exception) -> float:
+        self.last_error = stored(failure.error if isinstance(failure, ProgramError) else failure)
+        return await next_delay(self.attempts, failure)
+
+    async def _pause(self, seconds: float) -> bool:
+        """Waits; reconnect() ends the wait. Returns False if the driver must stop."""
+        end = reconnect_policy.clock() + seconds
+        self.must_renew = False
+        self.is_pausing = True
+        while not self.must_stop and not self.must_renew and (left := end - reconnect_policy.clock()) > 0:
+            await self.change(left)
+        self.is_pausing = False
+        return not self.must_stop
+
+    # ---- an open connection
+
+    async def _serve(self, ws: MessageWebSocket, number: int) -> bool:
+        """Uses a connection until it has ended. Returns whether that was on purpose."""
+        renew_at = self.attempts.opened()
+        self.must_renew = False  # what reconnect() wants has just happened
+        token = _greeted.set((self, ws))
+        self.greeting = ws
+        with suppress(ConnectionClosed):
+            await self._cancellable(self._tell("on_connected", number))
+        self.greeting = None
+        _greeted.reset(token)
+        if not self.must_stop:
+            self._publish(ws)
+        ending = asyncio.get_running_loop().create_task(self._note_end(ws))
+        try:
+            with suppress(ConnectionClosed):
+                await self._send_kept(ws)
+            is_renewed = await self._wait_end(ws, renew_at)
+        finally:
+            ending.cancel()
+        self.current = None
+        self.state = "connecting" if self.state == "open" else self.state
+        return is_renewed
+
+    async def _note_end(self, ws: MessageWebSocket) -> None:
+        with suppress(ConnectionClosed):
+            await ws.wait_closed()
+        self.changed()
+
+    def _publish(self, ws: MessageWebSocket) -> None:
+        """Lets the calls of the program receive on a socket, or gives it the handler for messages."""
+        self.state = "open"
+        self.was_open = True
+        owner = self.owner()
+        if owner is not None and owner.on_message_received is not None:
+            self._set_handler(ws)
+        else:
+            self.sockets.append(ws)
+            while len(self.sockets) > KEPT_SOCKETS:
+                self.sockets.popleft()
+        self.changed()
+
+    def _set_handler(self, ws: MessageWebSocket) -> None:
+        owner = self.owner
+
+        def on_message_received(_: object, args: Any) -> Any:
+            ws = owner()
+            if ws is None or (handler := ws.on_message_received) is None:
+                return None
+            return handler(ws, args)
+
+        def on_closed(_: object, __: object) -> None:
+            self.is_handled = True
+            self.changed()
+
+        self.is_handled = False
+        ws.on_closed = on_closed  # comes after the last message
+        ws.on_message_received = on_message_received
+        ws._start()  # also if the connection has ended since
+
+    async def _send_kept(self, ws: MessageWebSocket) -> None:
+        """Sends the messages that were kept, then lets the program send on this socket."""
+        while self.unsent and not self.must_stop:
+            data, text, compress = self.unsent.first()
+            with suppress(WebSocketTimeout):
+                await ws.send(data, text=text, compress=compress)
+                self.unsent.drop_first()
+                self.changed()
+        self.current = None if self.must_stop else ws
+        self.changed()
+
+    async def _wait_end(self, ws: MessageWebSocket, renew_at: float | None) -> bool:
+        """Waits until a connection has ended, and ends it if it must be renewed. Returns whether it was."""
+        while not (ws.state == "closed" or self.must_stop or self.must_renew):
+            left = None if renew_at is None else renew_at - reconnect_policy.clock()
+            self.must_renew = left is not None and left <= 0
+            if not self.must_renew:
+                await self.change(left)
+        is_renewed = self.must_renew and not (ws.state == "closed" or self.must_stop)
+        self.current = None
+        if is_renewed:
+            await self._empty(ws)
+            _close(ws, 1000, "")
+        try:
+            with suppress(TimeoutError):  # the service thread finishes the handshake
+                async with asyncio.timeout(RENEW_SECONDS if is_renewed else None):
+                    await ws.wait_closed()
+        except ConnectionClosed as loss:
+            self.loss = loss if self.must_stop else None
+        await self._wait_handled(ws)
+        return is_renewed
+
+    async def _wait_handled(self, ws: MessageWebSocket) -> None:
+        """Waits until the handler has had all messages of a connection, before a newer one opens."""
+        if ws.on_message_received is not None and ws.state == "closed":
+            while not (self.is_handled or self.must_stop):
+                await self.change()
+
+    async def _empty(self, ws: MessageWebSocket) -> None:
+        """Lets the receiver take what has arrived before the connection is renewed.
+
+        A receiver that waits already shows that nothing is there.
+        """
+        self.retiring = ws
+        end = reconnect_policy.clock() + ws.control.close_timeout
+        self.changed()
+        while (
+            ws in self.sockets
+            and not (self.must_stop or self.receiver_count)
+            and (left := end - reconnect_policy.clock()) > 0
+        ):
+            await self.change(left)
+        self.retiring = None
+
+    # ---- what calls of the program do
+
+    def renew(self) -> None:
+        """Lets the connection be made anew, or ends a delay."""
+        self.must_renew = True
+        self.changed()
+
+    def stop(self, code: int, reason: str, *, is_abort: bool = False) -> None:
+        """Ends it."""
+        ws = MessageWebSocket() if self.newest is None else self.newest
+        if is_abort:
+            ws.abort()
+        else:
+            _close(ws, code, reason)  # checks the arguments
+        if self.state == "closed" or self.must_stop:
+            return
+        self.must_stop = True
+        self.close_args = (code, reason)
+        self.state = "closing" if self.task is not None else "closed"
+        self.has_finished = self.task is None
+        self.error = closed_here()
+        self.current = None
+        self.sockets.clear()
+        if self.step is not None and not self.is_own_task():
+            self.step.cancel()
+        self.changed()
+
+    async def _tell(self, name: str, argument: object) -> None:
+        """Calls a handler, and awaits its result. Its exception goes to the loop's exception handler."""
+        owner = self.owner()
+        handler = None if owner is None else getattr(owner, name)
+        if handler is None:
+            return
+        try:
+            result = handler(owner, argument)
+            del owner
+            if inspect.isawaitable(result):
+                await result
+        except Exception as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"the handler {name} of a ReconnectingWebSocket has failed", "exception": error}
+            )
+
+    def greeted(self) -> MessageWebSocket | None:
+        """Returns the connection that on_connected greets, in its task and those it has started; or None."""
+        driver, ws = _greeted.get() or (None, None)
+        return ws if driver is self and ws is not None and ws is self.greeting else None
+
+    def is_own_task(self) -> bool:
+        """Returns whether the calling task is that of the driver, so that it must not wait for its end."""
+        task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
+        return task is not None and task in (self.task, self.step)
+
+    def refuse_own_task(self, name: str) -> None:
+        """Raises StateError in the task of the driver."""
+        if self.is_own_task():
+            raise StateError(f"{name}() in a handler of this socket would wait for itself; call it elsewhere")
+
+    # ---- receiving and sending
+
+    async def receive(
+        self, receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]", deadline: Any
+    ) -> _Value:
+        """Receives from the first connection that has messages."""
+        greeted = self.greeted()
+        if greeted is not None:
+            return await receive(greeted, deadline.left())
+        if self.is_receiving:
+            raise StateError("another task already waits for data from this socket: receive in one task only")
+        self.is_receiving = True
+        try:
+            return await self._receive(receive, deadline)
+        finally:
+            self.is_receiving = False
+
+    async def _receive(
+        self, receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]", deadline: Any
+    ) -> _Value:
+        while True:
+            while not self.sockets:
+                self.check()
+                owner = self.owner()
+                if owner is not None and owner.on_message_received is not None:
+                    raise StateError("on_message_received is set, so messages go to that handler")
+                await self.wait(deadline, "a message")
+            ws = self.sockets[0]
+            self.check_loop()
+            is_retiring = ws is self.retiring
+            self.receiver_count += not is_retiring
+            self.changed()
+            try:
+                if is_retiring:
+                    done = ws._core._try_recv(None, 1)
+                    if done is None:
+                        self.drained(ws)
+                        continue
+                    done.close()  # the message stays the next one
+                return await receive(ws, deadline.left())
+            except ConnectionClosed:
+                self.drained(ws)
+            finally:
+                self.receiver_count -= not is_retiring
+
+    def drained(self, ws: MessageWebSocket) -> None:
+        """Notes that a connection has no more messages."""
+        if ws not in self.sockets:
+            return
+        self.sockets.remove(ws)
+        if ws is not self.retiring:
+            self.ended_normally = _is_normal(ws)
+        self.changed()
+
+    async def send(self, data: Any, text: bool | None, compress: bool | None) -> None:
+        """Sends a message now, or keeps or drops it."""
+        greeted = self.greeted()
+        if greeted is not None:
+            await greeted.send(data, text=text, compress=compress)
+            return
+        message: tuple[str | bytes, int] | None = None
+        deadline: Deadline | None = None
+        while True:
+            self.check()
+            ws = self.current
+            if ws is None:
+                message = message or kept(data, text)
+                if self._keep(message, text, compress):
+                    return
+                deadline = deadline or Deadline(self.target.send_timeout)
+                await self.wait(deadline, "room in unsent_buffer_size")
+                continue
+            try:
+                await ws.send(data, text=text, compress=compress)
+                return
+            except ConnectionClosed:  # no part of a message that the server could use has been sent
+                self.current = None if self.current is ws else self.current
+
+    def _keep(self, message: tuple[str | bytes, int], text: bool | None, compress: bool | None) -> bool:
+        data, size_bytes = message
+        if self.unsent is None:
+            self.dropped_count += 1
+            return True
+        if not self.unsent.has_room(size_bytes):
+            return False
+        self.unsent.add(data, text, compress, size_bytes)
+        return True
+
+
+def _is_normal(ws: MessageWebSocket) -> bool:
+    try:
+        next(ws._core)
+    except StopIteration:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+class Deadline:
+    """The end of a timeout."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds: float = 0.0 if seconds is None else seconds
+        self._loop = asyncio.get_running_loop()
+        self._end = None if seconds is None else self._loop.time() + seconds
+
+    def left(self) -> float | None:
+        """Returns the seconds that are left, 0 or more; None = no limit."""
+        return None if self._end is None else max(0.0, self._end - self._loop.time())

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: MIT
+"""The class ReconnectingWebSocket for asyncio, which connects again when its connection is lost."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+
+from curlwire import _core, json_messages
+from curlwire.aio.reconnect_driver import Deadline, Driver
+from curlwire.aio.classes import MessageWebSocket
+from curlwire.connecting import HeaderPairs, add_headers
+from curlwire.defaults import DEFAULT, Default
+from curlwire.errors import ConnectionClosed, StateError
+from curlwire.information import ClosedEventArgs
+from curlwire.options import MessageOptions
+from curlwire.reconnect_policy import Attempts, ReconnectPolicy, Target, checked_policy, checked_unsent
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+_GONE = 1011  # the close code of a block that an exception leaves
+
+
+class ReconnectingWebSocket:
+    """A WebSocket for asyncio that connects again when its connection is lost.
+
+    The arguments are those of curlwire.ReconnectingWebSocket. The functions for the URI, the headers and the
+    subprotocols, should_retry and all handlers may be coroutine functions.
+    It has the calls of MessageWebSocket. Iteration returns the messages of all connections. It ends as that of
+    a MessageWebSocket, but only when no further attempt follows. A task of its own connects. All calls belong
+    to the loop that has connected the socket. One task receives at a time; any number may send.
+    Raises ArgumentError for a bad value, TypeError for a bad type.
+    """
+
+    def __init__(
+        self,
+        uri: str | Callable[[int], Any],
+        *,
+        headers: HeaderPairs | Callable[[int], Any] | None = None,
+        subprotocols: Sequence[str] | Callable[[int], Any] | None = None,
+        policy: ReconnectPolicy | None = None,
+        unsent: Literal["keep", "drop"] = "keep",
+        unsent_buffer_size: int = 1 << 20,
+        timeout: float | Default | None = DEFAULT,
+        **control: Unpack[MessageOptions],
+    ) -> None:
+        target = Target(uri, headers, subprotocols, timeout, dict(control))
+        example = _core.MessageWebSocket(**target.options(None if callable(subprotocols) else subprotocols))
+        add_headers(example, None if callable(headers) else headers)
+        target.send_timeout = example.control.send_timeout
+        self._handlers: dict[str, Callable[[Any, Any], object]] = {}
+        self._driver = Driver(
+            self, target, Attempts(checked_policy(policy)), checked_unsent(unsent, unsent_buffer_size)
+        )
+
+    # ---- handlers
+
+    def _handler(self, name: str) -> Any:
+        return self._handlers.get(name)
+
+    def _set_handler(self, name: str, handler: Callable[[Any, Any], object] | None) -> None:
+        if handler is None:
+            self._handlers.pop(name, None)
+        elif callable(handler):
+            self._handlers[name] = handler
+        else:
+            raise TypeError(f"{name} must be a function f(ws, args) or None, not {type(handler)!r}")
+        driver = self._driver
+        driver.kept_owner = self if self._has_handlers() and driver.task is not None else None
+
+    def _has_handlers(self) -> bool:
+        return bool(self._handlers)
+
+    @property
+    def on_connected(self) -> Callable[[Self, int], object] | None:
+        """The handler for each new connection, f(ws, attempt), or None. attempt is its number, an int.
+
+        It is awaited before any other task can use the connection. So it may log in and subscribe again with
+        ws.send() and ws.recv(), also in tasks that it starts and awaits. Messages that were kept follow.
+        """
+        handler: Callable[[Self, int], object] | None = self._handler("on_connected")
+        return handler
+
+    @on_connected.setter
+    def on_connected(self, handler: Callable[[Self, int], object] | None) -> None:
+        self._set_handler("on_connected", handler)
+
+    @property
+    def on_disconnected(self) -> Callable[[Self, ConnectionClosed], object] | None:
+        """The handler for the end of each connection, f(ws, reason), or None. reason is a ConnectionClosed."""
+        handler: Callable[[Self, ConnectionClosed], object] | None = self._handler("on_disconnected")
+        return handler
+
+    @on_disconnected.setter
+    def on_disconnected(self, handler: Callable[[Self, ConnectionClosed], object] | None) -> None:
+        self._set_handler("on_disconnected", handler)
+
+    @property
+    def on_closed(self) -> Callable[[Self, ClosedEventArgs], object] | None:
+        """The handler for the end of the socket, f(ws, args), or None; when no further attempt follows."""
+        handler: Callable[[Self, ClosedEventArgs], object] | None = self._handler("on_closed")
+        return handler
+
+    @on_closed.setter
+    def on_closed(self, handler: Callable[[Self, ClosedEventArgs], object] | None) -> None:
+        self._set_handler("on_closed", handler)
+
+    @property
+    def on_message_received(self) -> Callable[[Self, _core.MessageReceivedEventArgs], object] | None:
+        """The handler for messages, f(ws, args), or None. Set it before connect().
+
+        The calls come one after another, in order over all connections.
+        """
+        handler: Callable[[Self, _core.MessageReceivedEventArgs], object] | None = self._handler(
+            "on_message_received"
+        )
+        return handler
+
+    @on_message_received.setter
+    def on_message_received(
+        self, handler: Callable[[Self, _core.MessageReceivedEventArgs], object] | None
+    ) -> None:
+        is_running = self._driver.state not in ("new", "closed")
+        if is_running and (handler is None) != (self._handler("on_message_received") is None):
+            raise StateError("set on_message_received before connect(), and only another function afterwards")
+        self._set_handler("on_message_received", handler)
+
+    # ---- connecting and closing
+
+    async def connect(self, timeout: float | None = None) -> None:
+        """Begins to connect, and waits for the first connection.
+
+        timeout: seconds. The default is None, no limit.
+        Raises the error after which no further attempt follows, such as ConnectError. Raises WebSocketTimeout
+        after timeout; the socket then goes on connecting, also if the task is cancelled.
+        """
+        driver = self._driver
+        deadline = Deadline(timeout)
+        driver.start()
+        while not driver.was_open:
+            driver.check()
+            await driver.wait(deadline, "the first connection")
+
+    def reconnect(self) -> None:
+        """Renews the connection: closes it with code 1000 and connects again. Ends a delay, if it is in one.
+
+        Messages that have arrived are received first, for up to control.close_timeout. After a stable
+        connection the attempt follows at once, otherwise after the delay of the backoff.
+        """
+        self._driver.renew()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Closes the connection, makes no further attempt, and waits for the end.
+
+        code, reason: as for MessageWebSocket.close().
+        Raises ArgumentError for a code or reason that may not be sent; otherwise as wait_closed() does. In a
+        handler of this socket it does not wait.
+        """
+        driver = self._driver
+        driver.check_loop()
+        driver.stop(code, reason)
+        if not driver.is_own_task():
+            await self.wait_closed()
+
+    def abort(self) -> None:
+        """Drops the connection at once, without a closing handshake, and makes no further attempt."""
+        self._driver.stop(1000, "", is_abort=True)
+
+    async def wait_closed(self) -> None:
+        """Waits until the socket has ended: after close(), or when no further attempt follows.
+
+        Raises ConnectionClosed if sent or kept messages did not reach the server, and StateError in
+        on_connected, on_disconnected and on_closed, which would wait for themselves.
+        """
+        driver = self._driver
+        driver.refuse_own_task("wait_closed")
+        driver.check_loop()
+        while not driver.has_finished and driver.state != "new":
+            await driver.change()
+        if driver.loss is not None:
+            raise driver.loss.with_traceback(None)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.connect()
+        except BaseException:  # such as a cancellation
+            self._driver.stop(1000, "")
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> None:
+        """Closes the socket and waits for its end. The code is 1011 if an exception leaves the block."""
+        try:
+            await self.close(1000 if exc_type is None or issubclass(exc_type, GeneratorExit) else _GONE)
+        except ConnectionClosed as error:
+            if exc_value is None:
+                raise
+            exc_value.add_note(str(error))
+
+    def __del__(self) -> None:
+        driver: Driver | None = getattr(self, "_driver", None)
+        if driver is None or driver.loop is None:
+            return
+        with suppress(RuntimeError):  # the loop is closed
+            if asyncio._get_running_loop() is driver.loop:
+                driver.stop(1005, "")
+            else:
+                driver.loop.call_soon_threadsafe(driver.stop, 1005, "")
+
+    # ---- receiving
+
+    async def recv(self, timeout: float | None = None, copy: bool = True, *, decode: bool | None = None) -> Any:
+        """Returns the next message: str for text, bytes for binary. It waits while there is no connection.
+
+        timeout: seconds. The default is None, no limit. copy, decode: as for MessageWebSocket.recv().
+        Raises WebSocketTimeout, StateError, and the error after which no further attempt follows. If the task
+        is cancelled, the message stays the next one.
+        """
+        return await self._driver.receive(
+            lambda ws, left: ws.recv(left, copy, decode=decode), Deadline(timeout)
+        )
+
+    async def recv_json(
+        self, timeout: float | None = None, *, loads: Callable[[Any], Any] | None = None
+    ) -> Any:
+        """Returns the value of the next message, which is JSON.
+
+        timeout: as for recv(). loads: a function, such as orjson.loads; the default is None: json.loads.
+        Raises MessageError if loads fails; otherwise as recv() does.
+        """
+        return await self._driver.receive(lambda ws, left: ws.recv_json(left, loads=loads), Deadline(timeout))
+
+    async def recv_into(self, buffer: "WriteableBuffer", timeout: float | None = None) -> int:
+        """Receives the next message into a buffer and returns its size in bytes.
+
+        Raises as recv() does, and ArgumentError if the message does not fit. Such a message stays the next one.
+        """
+        return await self._driver.receive(lambda ws, left: ws.recv_into(buffer, left), Deadline(timeout))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self.recv()
+        except ConnectionClosed:
+            if self._driver.must_stop or self._driver.ended_normally:
+                raise StopAsyncIteration from None
+            raise
+
+    # ---- sending
+
+    async def send(
+        self, data: "str | ReadableBuffer", *, text: bool | None = None, compress: bool | None = None
+    ) -> None:
+        """Sends one message. Without a connection, the message is kept or dropped, as unsent says.
+
+        data, text, compress: as for MessageWebSocket.send().
+        It waits while the connection takes no more, or while the kept messages fill unsent_buffer_size, for up
+        to the option send_timeout. After a loss, nothing tells which of the last messages have reached the
+        server. No message is sent twice.
+        Raises WebSocketTimeout, ArgumentError, StateError before connect(), and the error after which no
+        further attempt follows.
+        """
+        await self._driver.send(data, text, compress)
+
+    async def send_json(self, value: Any, *, dumps: Callable[[Any], Any] | None = None) -> None:
+        """Sends a value as JSON, in one text message.
+
+        dumps: a function, such as orjson.dumps; the default is None: json.dumps. Raises as send() does.
+        """
+        await self.send((dumps or json_messages.dumps)(value), text=True)
+
+    async def send_many(
+        self,
+        messages: "Iterable[str | ReadableBuffer]",
+        *,
+        text: bool | None = None,
+        compress: bool | None = None,
+    ) -> int:
+        """Sends each message of an iterable, as send() does, and returns their number."""
+        count = 0
+        for message in messages:
+            await self.send(message, text=text, compress=compress)
+            count += 1
+        return count
+
+    async def ping(self, timeout: float | Default | None = DEFAULT) -> float:
+        """Sends a ping, waits for its pong, and returns the round-trip time in seconds.
+
+        Raises StateError if there is no connection now, WebSocketTimeout, ConnectionClosed.
+        """
+        ws = self.socket
+        if ws is None:
+            raise StateError(f"there is no connection to ping: the socket is {self.state}")
+        return await ws.ping(timeout)
+
+    # ---- facts
+
+    @property
+    def socket(self) -> MessageWebSocket | None:
+        """The MessageWebSocket of the connection that is open now, or None. For its information, for example.
+
+        Do not receive on it and do not close it.
+        """
+        driver = self._driver
+        return driver.newest if driver.state == "open" else driver.greeting
+
+    @property
+    def state(self) -> str:
+        """The state: 'new', 'connecting' (also between two attempts), 'open', 'closing' or 'closed'."""
+        return self._driver.state
+
+    @property
+    def attempt(self) -> int:
+        """The number of attempts that have begun, an int."""
+        return self._driver.attempts.count
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """The exception of the last failed attempt or lost connection, or None."""
+        return self._driver.last_error
+
+    @property
+    def unsent_count(self) -> int:
+        """The number of messages that wait for a connection, an int."""
+        return 0 if self._driver.unsent is None else len(self._driver.unsent)
+
+    @property
+    def dropped_count(self) -> int:
+        """The number of messages that send() has dropped with unsent='drop', an int."""
+        return self._driver.dropped_count
+
+    def __repr__(self) -> str:
+        driver = self._driver
+        return f"<curlwire.aio.{type(self).__qualname__} {driver.state}, attempt {driver.attempts.count}>"

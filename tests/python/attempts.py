@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of reconnecting share: servers for each attempt, and a socket with short waits."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import curlwire
+from curlwire import ReconnectPolicy
+from peers import WAIT, frame, handshake, script
+
+AT_ONCE = ReconnectPolicy(first_delay=0.001, max_delay=0.001)
+
+
+def text(payload: str) -> str:
+    """Returns the step that sends a text message."""
+    return "x:" + frame(1, payload.encode())
+
+
+def scripts(*all_steps: "list[str] | str") -> Callable[[int], str]:
+    """Returns a function for the URI: attempt number n runs script number n; a str is a URI itself."""
+
+    def uri(attempt: int) -> str:
+        steps = all_steps[attempt - 1]
+        return steps if isinstance(steps, str) else script(*steps)
+
+    return uri
+
+
+def refusal(status: int, *headers: str) -> str:
+    lines = [f"HTTP/1.1 {status} No", "Content-Length: 0", *headers, "", ""]
+    return script(handshake("\n".join(lines)), "end")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition of another thread."""
+    event = threading.Event()
+    for _ in range(int(WAIT * 200)):
+        if condition():
+            return
+        event.wait(0.005)
+    raise AssertionError("the condition did not come true")
+
+
+class ReconnectingWebSocket(curlwire.ReconnectingWebSocket):
+    """The class, with a short wait for servers that do not answer a close frame or do not end TCP."""
+
+    def __init__(self, uri: Any, **arguments: Any) -> None:
+        super().__init__(uri, **{"close_timeout": 0.1, **arguments})

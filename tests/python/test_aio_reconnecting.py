@@ -1,0 +1,473 @@
+# SPDX-License-Identifier: MIT
+"""curlwire.aio.ReconnectingWebSocket, and 'async for ws in curlwire.aio.connect()'."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+import curlwire
+from attempts import AT_ONCE, refusal, scripts, text
+from curlwire import ReconnectPolicy, aio, reconnect_policy
+from curlwire.aio.reconnect_driver import Driver
+from peers import WAIT, Recorded, echo, script
+
+
+class Reconnecting(aio.ReconnectingWebSocket):
+    """The class, with a short wait for servers that do not answer a close frame or do not end TCP."""
+
+    def __init__(self, uri: Any, **arguments: Any) -> None:
+        super().__init__(uri, **{"close_timeout": 0.1, "policy": AT_ONCE, **arguments})
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    """Runs a coroutine in a loop in debug mode, and fails if the loop's exception handler was called."""
+    errors: list[dict[str, Any]] = []
+
+    async def wrapped() -> Any:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        return await asyncio.wait_for(main, WAIT)
+
+    result = asyncio.run(wrapped(), debug=True)
+    assert errors == []
+    return result
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Lets the loop run until a condition holds."""
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+def test_messages_of_several_connections() -> None:
+    async def main() -> None:
+        lost: list[int | None] = []
+        uri = scripts([text("a"), text("b"), "close:1001"], [text("c"), "end"], [text("d"), "close:1000"])
+        ws = Reconnecting(uri)
+        ws.on_disconnected = lambda _, reason: lost.append(reason.code)
+        async with ws:
+            assert [message async for message in ws] == ["a", "b", "c", "d"]
+        assert lost == [1001, 1006, 1000]
+        assert (ws.state, ws.attempt) == ("closed", 3)
+
+    run(main())
+
+
+def test_an_end_that_is_not_retried() -> None:
+    async def main() -> None:
+        async with Reconnecting(scripts([text("x"), "close:4001"])) as ws:
+            assert await ws.recv() == "x"
+            for _ in range(2):
+                with pytest.raises(curlwire.ConnectionClosed) as caught:
+                    await anext(ws)
+                assert caught.value.code == 4001
+            with pytest.raises(curlwire.ConnectionClosed):
+                await ws.send("x")
+
+    run(main())
+
+
+def test_refusals_and_max_attempts() -> None:
+    async def main() -> None:
+        ws = Reconnecting(scripts(refusal(503), refusal(403)))
+        with pytest.raises(curlwire.HandshakeError) as refused:
+            await ws.connect()
+        assert refused.value.http_status == 403
+        policy = ReconnectPolicy(first_delay=0.001, max_attempts=3)
+        ws = Reconnecting("ws://localhost:1/", policy=policy)
+        with pytest.raises(curlwire.ConnectError) as caught:
+            async with ws:
+                pass
+        assert caught.value.__notes__ == ["gave up after 3 attempts in a row (max_attempts)"]
+
+    run(main())
+
+
+def test_coroutine_functions() -> None:
+    record = Recorded("frame:2", text("welcome"), "frame:3", "close:1000")
+    asked: list[Exception] = []
+
+    async def uri(attempt: int) -> str:
+        await asyncio.sleep(0)
+        if attempt == 1:
+            raise LookupError("no token yet")
+        return refusal(401) if attempt == 2 else record.url
+
+    async def headers(attempt: int) -> dict[str, str]:
+        return {"X-Attempt": str(attempt)}
+
+    async def subprotocols(attempt: int) -> list[str]:
+        return [f"p{attempt}"]
+
+    async def should_retry(error: Exception) -> bool:
+        asked.append(error)
+        return not isinstance(error, curlwire.ConnectionClosed)
+
+    async def on_connected(ws: aio.ReconnectingWebSocket, attempt: int) -> None:
+        await asyncio.gather(ws.send(f"login {attempt}"), ws.send("hello"))  # in tasks of their own
+        assert await ws.recv() == "welcome"
+
+    async def main() -> None:
+        policy = ReconnectPolicy(first_delay=0.001, should_retry=should_retry)
+        ws = Reconnecting(uri, headers=headers, subprotocols=subprotocols, policy=policy)
+        ws.on_connected = on_connected
+        async with ws:
+            await ws.send("payload")
+            with pytest.raises(StopAsyncIteration):
+                await anext(ws)
+        assert [type(error) for error in asked] == [
+            LookupError, curlwire.HandshakeError, curlwire.ConnectionClosed,
+        ]  # fmt: skip
+
+    run(main())
+    log = record.record()
+    assert "X-Attempt: 3" in log["request"]
+    assert "Sec-WebSocket-Protocol: p3" in log["request"]
+    payloads = [bytes.fromhex(frame["payload"]) for frame in log["frames"][:3]]
+    assert payloads == [b"login 3", b"hello", b"payload"]
+
+
+def test_kept_and_dropped_messages() -> None:
+    record = Recorded("frame:3", "close:1000")
+
+    async def main() -> None:
+        go_on = asyncio.Event()
+
+        async def uri(attempt: int) -> str:
+            if attempt > 1:
+                await go_on.wait()
+            return script("close:1012") if attempt == 1 else record.url
+
+        async with Reconnecting(uri, unsent_buffer_size=12, send_timeout=0.01) as ws:
+            await until(lambda: ws.attempt == 2)
+            await ws.send("one")
+            await ws.send(bytearray(b"two"))
+            await ws.send_json([3])
+            with pytest.raises(curlwire.WebSocketTimeout, match="unsent_buffer_size"):
+                await ws.send("four")
+            assert ws.unsent_count == 3
+            go_on.set()
+            assert [message async for message in ws] == []
+        async with Reconnecting(
+            scripts(["close:1012"]), policy=ReconnectPolicy(delays=[1000]), unsent="drop"
+        ) as ws:
+            await until(lambda: ws.state == "connecting")
+            assert await ws.send_many(["a", b"b"]) == 2
+            assert (ws.dropped_count, ws.unsent_count) == (2, 0)
+        ws = Reconnecting(scripts(["close:1012"]), policy=ReconnectPolicy(delays=[1000]))
+        with pytest.raises(curlwire.ConnectionClosed, match="1 messages of 4 bytes"):
+            async with ws:
+                await until(lambda: ws.state == "connecting")
+                await ws.send("lost")
+
+    run(main())
+    frames = [(frame["opcode"], bytes.fromhex(frame["payload"])) for frame in record.record()["frames"]]
+    assert frames[:3] == [(1, b"one"), (2, b"two"), (1, b"[3]")]
+
+
+def test_reconnect_and_max_age() -> None:
+    async def main() -> None:
+        uri = scripts([text("1"), text("2"), text("3"), "hang"], [text("4"), "hang"], [text("5"), "close:1000"])
+        async with Reconnecting(uri) as ws:
+            assert await ws.recv() == "1"
+            inner = ws.socket
+            assert inner is not None
+            await until(lambda: inner.information.statistics.text_messages_received >= 3)
+            ws.reconnect()
+            assert [await ws.recv() for _ in range(3)] == ["2", "3", "4"]
+            waiting = asyncio.create_task(ws.recv())
+            await until(lambda: ws._driver.receiver_count)
+            ws.reconnect()
+            assert await waiting == "5"
+        policy = ReconnectPolicy(first_delay=0.001, max_age=0.05)
+        async with Reconnecting(scripts(["hang"], ["hang"], [text("x"), "close:1000"]), policy=policy) as ws:
+            assert [message async for message in ws] == ["x"]
+        policy = ReconnectPolicy(delays=[1000])
+        async with Reconnecting(scripts(["close:1012"], [text("y"), "close:1000"]), policy=policy) as ws:
+            await until(lambda: ws._driver.is_pausing and ws.attempt == 1)
+            ws.reconnect()
+            assert await ws.recv() == "y"
+
+    run(main())
+
+
+def test_handlers() -> None:
+    seen: list[Any] = []
+
+    async def on_message_received(ws: aio.ReconnectingWebSocket, args: Any) -> None:
+        await asyncio.sleep(0)
+        seen.append(args.data)
+        if args.data == "c":
+            await ws.close(4001)
+
+    async def main() -> None:
+        ended = asyncio.Event()
+
+        def on_closed(_: object, args: curlwire.ClosedEventArgs) -> None:
+            seen.append(("closed", args.code))
+            ended.set()
+
+        ws = Reconnecting(scripts([text("a"), "close:1012"], [text("b"), "end"], [text("c"), "hang"]))
+        ws.on_connected = lambda _, attempt: seen.append(attempt)
+        ws.on_message_received = on_message_received
+        ws.on_disconnected = lambda _, reason: seen.append(reason.code)
+        ws.on_closed = on_closed
+        await ws.connect()
+        await ended.wait()
+        with pytest.raises(curlwire.ConnectionClosed):
+            await ws.recv()
+
+    run(main())
+    assert seen[:8] == [1, "a", 1012, 2, "b", 1006, 3, "c"]
+    assert seen[-1] == ("closed", 4001)
+
+
+@pytest.mark.parametrize("place", ["delay", "first", "attempt", "function", "on_connected"])
+def test_cancelling_and_closing_end_at_any_point(place: str) -> None:
+    async def main() -> None:
+        entered = asyncio.Event()
+
+        async def uri(attempt: int) -> str:
+            entered.set()
+            if place == "function":  # it never returns
+                await asyncio.Event().wait()
+            return {
+                "delay": script("close:1012"),
+                "first": "ws://localhost:1/",
+                "attempt": script("hs:", "hang"),
+                "on_connected": echo(),
+            }[place]
+
+        async def on_connected(*_: object) -> None:
+            if place == "on_connected":
+                await asyncio.Event().wait()
+
+        ws = Reconnecting(uri, policy=ReconnectPolicy(delays=[1000]))
+        ws.on_connected = on_connected
+        task = asyncio.create_task(use(ws))
+        await entered.wait()
+        if place in ("delay", "first"):
+            await until(lambda: ws._driver.is_pausing and ws.attempt == 1)
+        if place == "on_connected":
+            await until(lambda: ws._driver.greeting)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: ws.state == "closed")
+        await ws.wait_closed()
+        with pytest.raises(curlwire.ConnectionClosed):
+            await ws.recv()
+
+    async def use(ws: aio.ReconnectingWebSocket) -> None:
+        async with ws:
+            async for _ in ws:
+                pass
+
+    run(main())
+
+
+def test_a_cancelled_recv_loses_no_message_and_ends_no_attempt() -> None:
+    async def main() -> None:
+        go_on = asyncio.Event()
+
+        async def uri(attempt: int) -> str:
+            if attempt > 1:
+                await go_on.wait()
+            return script("close:1012") if attempt == 1 else script(text("x"), "close:1000")
+
+        async with Reconnecting(uri) as ws:
+            await until(lambda: ws.attempt == 2)
+            for _ in range(3):
+                with pytest.raises(curlwire.WebSocketTimeout):
+                    await ws.recv(timeout=0.001)
+            waiting = asyncio.create_task(ws.recv())
+            await asyncio.sleep(0)
+            with pytest.raises(curlwire.StateError, match="another task"):
+                await ws.recv()
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            go_on.set()
+            assert await ws.recv() == "x"
+            assert ws.attempt == 2
+
+    run(main())
+
+
+def test_close_in_handlers_and_calls_that_would_wait_for_themselves() -> None:
+    async def on_connected(ws: aio.ReconnectingWebSocket, _: int) -> None:
+        with pytest.raises(curlwire.StateError, match="would wait for itself"):
+            await ws.wait_closed()
+        await ws.close(4002)
+
+    async def main() -> None:
+        ws = Reconnecting(script("hang"))
+        ws.on_connected = on_connected
+        with pytest.raises(curlwire.ConnectionClosed, match="this program has closed"):
+            await ws.connect()
+        await ws.wait_closed()
+        assert ws.attempt == 1
+        with pytest.raises(curlwire.StateError, match="connects once"):
+            await ws.connect()
+
+    run(main())
+
+
+def test_the_exception_of_a_handler_goes_to_the_loop() -> None:
+    reported: list[str] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: reported.append(type(context["exception"]).__name__))
+        ws = Reconnecting(script(text("x"), "close:1000"))
+        ws.on_connected = lambda _, __: 1 // 0
+        async with ws:
+            assert [message async for message in ws] == ["x"]
+
+    asyncio.run(asyncio.wait_for(main(), WAIT))
+    assert reported == ["ZeroDivisionError"]
+
+
+def test_it_is_freed_without_the_collector_and_stops() -> None:
+    async def main() -> None:
+        ws = Reconnecting(script("hang"))
+        await ws.connect()
+        driver = ws._driver
+        reference = weakref.ref(ws)
+        del ws
+        assert reference() is None
+        await until(lambda: driver.has_finished)
+
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()
+
+
+def test_asyncio_run_ends_with_an_open_socket() -> None:
+    kept = []
+
+    async def main() -> None:
+        ws = Reconnecting(echo())
+        ws.on_closed = lambda _, __: None
+        await ws.connect()
+        kept.append(ws)
+
+    run(main())
+    assert kept[0].state == "closed"
+
+    async def again() -> None:
+        with pytest.raises(curlwire.StateError, match="another event loop"):
+            await kept[0].recv()
+
+    run(again())
+
+
+def test_facts_and_calls() -> None:
+    async def main() -> None:
+        ws = Reconnecting(echo())
+        assert (ws.state, ws.socket, ws.attempt, ws.last_error) == ("new", None, 0, None)
+        assert repr(ws) == "<curlwire.aio.Reconnecting new, attempt 0>"
+        with pytest.raises(curlwire.StateError, match="no connection to ping"):
+            await ws.ping()
+        with pytest.raises(curlwire.StateError, match="connect"):
+            await ws.recv()
+        async with ws:
+            assert await ws.ping() > 0
+            await ws.send_json([1])
+            assert await ws.recv_json() == [1]
+            await ws.send(b"abc")
+            buffer = bytearray(10)
+            assert await ws.recv_into(buffer) == 3
+            assert ws.socket is not None
+            assert ws.socket.uri == echo()
+
+    run(main())
+
+
+# ---- async for ws in connect()
+
+
+def test_connect_iterates_over_connections() -> None:
+    async def main() -> None:
+        uri = scripts(refusal(503), [text("a"), "close:1012"], [text("b"), "end"], [text("c"), "close:1000"])
+        got: list[Any] = []
+        async for ws in aio.connect(uri, policy=AT_ONCE, close_timeout=0.1):
+            try:
+                async for message in ws:
+                    got.append(message)
+            except curlwire.ConnectionClosed as error:
+                got.append(error.code)
+        assert got == ["a", 1012, "b", 1006, "c"]
+
+    run(main())
+
+
+def test_iterating_raises_what_is_not_retried() -> None:
+    async def main() -> None:
+        with pytest.raises(curlwire.HandshakeError):
+            async for _ in aio.connect(refusal(404), policy=AT_ONCE):
+                raise AssertionError("there is no connection")
+        turns = 0
+        with pytest.raises(curlwire.ConnectionClosed) as caught:
+            async for ws in aio.connect(script("close:4000"), policy=AT_ONCE):
+                turns += 1
+                with pytest.raises(curlwire.ConnectionClosed):
+                    await ws.recv()
+        assert (turns, caught.value.code) == (1, 4000)
+
+    run(main())
+
+
+def test_a_turn_that_ends_with_an_open_socket_renews_it() -> None:
+    async def main() -> None:
+        sockets = []
+        async for ws in aio.connect(echo(), policy=AT_ONCE):
+            sockets.append(ws)
+            await ws.send("x")
+            assert await ws.recv() == "x"
+            if len(sockets) == 3:
+                break
+        assert [ws.state for ws in sockets[:2]] == ["closed", "closed"]
+        assert [ws.close_code for ws in sockets[:2]] == [1000, 1000]
+        await sockets[2].close()
+
+    run(main())
+
+
+def test_functions_of_connect_need_async_for() -> None:
+    async def main() -> None:
+        with pytest.raises(TypeError, match="async for"):
+            await aio.connect(lambda _: echo())
+        with pytest.raises(TypeError, match="policy must be"):
+            number: Any = 5
+            async for _ in aio.connect(echo(), policy=number):
+                pass
+
+    run(main())
+
+
+def test_a_server_that_closes_at_once_is_not_flooded(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    delays: list[float] = []
+    monkeypatch.setattr(reconnect_policy, "clock", lambda: now[0])
+
+    async def pause(driver: Driver, seconds: float) -> bool:
+        delays.append(seconds)
+        now[0] += seconds
+        return now[0] < 1060
+
+    monkeypatch.setattr(Driver, "_pause", pause)
+
+    async def main() -> None:
+        ws = Reconnecting(script(text("hello"), "close:1011"), policy=ReconnectPolicy())
+        await ws.connect()
+        await ws.wait_closed()
+        assert 2 <= ws.attempt <= 30
+        assert max(delays) > 1
+
+    run(main())
