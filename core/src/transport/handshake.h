@@ -212,9 +212,9 @@ typedef enum cw__showing {
 
 /* The body of a reply that refuses (refusal.c). */
 typedef struct cw__refusal {
-    bool is_begun;       /* the headers of such a reply are complete, and libcurl will not answer it */
-    int64_t due_ms;      /* reading the body ends then */
-    int challenge_bytes; /* of the body of a reply of the proxy that libcurl may answer */
+    bool is_begun;  /* the headers of such a reply are complete, and libcurl will not answer it */
+    int64_t due_ms; /* reading the body ends then */
+    int read_bytes; /* that libcurl has read of a proxy's body and the frames of its chunks */
     uint8_t *body;
     size_t body_bytes, room_bytes;
 } cw__refusal;

@@ -8,8 +8,8 @@
 #include "transport.h"
 
 enum {
-    BODY_MS = 1000, /* the time for a body, so that one that stalls does not hold the error back */
-    CHALLENGE_BYTES_AT_MOST = 1 << 18 /* of the body of a challenge, which libcurl reads before it answers */
+    BODY_MS = 1000,              /* the time for a body, so that one that stalls does not hold the error back */
+    READ_BYTES_AT_MOST = 1 << 18 /* of a proxy's body, with the frames of its chunks */
 };
 
 bool cw__refusal_can_keep(void)
@@ -66,9 +66,9 @@ int cw__refusal_progress(void *user, curl_off_t down_total, curl_off_t down, cur
     (void)down_total, (void)down, (void)up_total, (void)up;
     if (!h || !h->is_refused)
         return 0;
-    if (h->refusal.is_begun)
-        return h->refusal.body_bytes == CW_REFUSAL_BODY_AT_MOST || cw__now_ms() >= h->refusal.due_ms;
-    return h->refusal.challenge_bytes++ == CHALLENGE_BYTES_AT_MOST;
+    if (h->refusal.is_begun && h->refusal.body_bytes == CW_REFUSAL_BODY_AT_MOST)
+        return 1;
+    return h->refusal.read_bytes++ == READ_BYTES_AT_MOST;
 }
 
 int64_t cw__handshake_end_ms(const cw__handshake *h, int64_t deadline_ms)
