@@ -108,7 +108,13 @@ def run_tool(*command: str | Path) -> None:
 def run_mypy(*names: str) -> None:
     # the folders of scripts that import each other
     names_of_folders = (
-        "bench", "packaging", "scripts", "tests/command", "tests/faults", "tests/python", "tests/servers"
+        "bench",
+        "packaging",
+        "scripts",
+        "tests/command",
+        "tests/faults",
+        "tests/python",
+        "tests/servers",
     )
     path = os.pathsep.join(str(ROOT / name) for name in names_of_folders)
     call(BIN / "mypy", "--strict", "--cache-dir", BUILD / "mypy", *names, env={"MYPYPATH": path})

@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from curlwire import _core, json_messages
-from curlwire.aio.reconnect_driver import Deadline, Driver
 from curlwire.aio.classes import MessageWebSocket
+from curlwire.aio.reconnect_driver import Deadline, Driver
 from curlwire.connecting import HeaderPairs, add_headers
 from curlwire.defaults import DEFAULT, Default
 from curlwire.errors import ConnectionClosed, StateError
