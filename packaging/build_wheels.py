@@ -55,12 +55,13 @@ FIRST_EPOCH = "315532800"  # 1980, the first year of a zip
 LINK_FLAGS = shlex.split("-shared -s -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now")
 # no-module: without it, OpenSSL would load the legacy provider from a folder. no-autoload-config and no-atexit:
 # a library inside a module must not read the system's settings for another version, nor run code at the end of
-# the process, when its service thread may still run. The last two rows leave out what no wss connection uses.
+# the process, when its service thread may still run. The last three rows leave out what no wss connection uses.
 OPENSSL_OPTIONS = shlex.split("""
     no-shared no-module no-engine no-apps no-tests no-docs no-atexit no-autoload-config no-makedepend
     --openssldir=/etc/ssl --prefix=/usr --libdir=lib
     no-cmp no-ct no-dtls no-quic no-srp no-srtp no-ssl-trace no-ts no-rfc3779 no-comp
-    no-legacy no-aria no-bf no-cast no-ec2m no-idea no-mdc2 no-seed no-sm2 no-sm4
+    no-legacy no-aria no-bf no-camellia no-cast no-cms no-ec2m no-idea no-mdc2 no-ocb no-rmd160 no-seed
+    no-siphash no-siv no-slh-dsa no-sm2 no-sm4 no-whirlpool
 """)
 # Debian's settings of OpenSSL, for example, may name providers that this OpenSSL lacks.
 CURL_OPTIONS = ("--disable-openssl-auto-load-config",)

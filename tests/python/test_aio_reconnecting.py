@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""curlwire.aio.ReconnectingWebSocket, and 'async for ws in curlwire.aio.connect()'."""
+"""curlwire.aio.ReconnectingWebSocket."""
 
 import asyncio
 import gc
@@ -385,68 +385,6 @@ def test_facts_and_calls() -> None:
             assert await ws.recv_into(buffer) == 3
             assert ws.socket is not None
             assert ws.socket.uri == echo()
-
-    run(main())
-
-
-# ---- async for ws in connect()
-
-
-def test_connect_iterates_over_connections() -> None:
-    async def main() -> None:
-        uri = scripts(refusal(503), [text("a"), "close:1012"], [text("b"), "end"], [text("c"), "close:1000"])
-        got: list[Any] = []
-        async for ws in aio.connect(uri, policy=AT_ONCE, close_timeout=0.1):
-            try:
-                async for message in ws:
-                    got.append(message)
-            except curlwire.ConnectionClosed as error:
-                got.append(error.code)
-        assert got == ["a", 1012, "b", 1006, "c"]
-
-    run(main())
-
-
-def test_iterating_raises_what_is_not_retried() -> None:
-    async def main() -> None:
-        with pytest.raises(curlwire.HandshakeError):
-            async for _ in aio.connect(refusal(404), policy=AT_ONCE):
-                raise AssertionError("there is no connection")
-        turns = 0
-        with pytest.raises(curlwire.ConnectionClosed) as caught:
-            async for ws in aio.connect(script("close:4000"), policy=AT_ONCE):
-                turns += 1
-                with pytest.raises(curlwire.ConnectionClosed):
-                    await ws.recv()
-        assert (turns, caught.value.code) == (1, 4000)
-
-    run(main())
-
-
-def test_a_turn_that_ends_with_an_open_socket_renews_it() -> None:
-    async def main() -> None:
-        sockets = []
-        async for ws in aio.connect(echo(), policy=AT_ONCE):
-            sockets.append(ws)
-            await ws.send("x")
-            assert await ws.recv() == "x"
-            if len(sockets) == 3:
-                break
-        assert [ws.state for ws in sockets[:2]] == ["closed", "closed"]
-        assert [ws.close_code for ws in sockets[:2]] == [1000, 1000]
-        await sockets[2].close()
-
-    run(main())
-
-
-def test_functions_of_connect_need_async_for() -> None:
-    async def main() -> None:
-        with pytest.raises(TypeError, match="async for"):
-            await aio.connect(lambda _: echo())
-        with pytest.raises(TypeError, match="policy must be"):
-            number: Any = 5
-            async for _ in aio.connect(echo(), policy=number):
-                pass
 
     run(main())
 
