@@ -156,9 +156,11 @@ local never = {
     ["CookieJar:clear_session_cookies"] = true, ["curlwire.ReconnectingWebSocket"] = true,
 }
 
--- test_reconnecting.lua tries ReconnectingWebSocket. Reads and writes of values use memory alone. The others return what the stream returns (test_data.lua).
+-- test_reconnecting.lua tries ReconnectingWebSocket. Reads and writes of values use memory alone.
+-- The others return what the stream returns (test_data.lua).
 local function never_fails(name)
-    return never[name] or name:find("^ReconnectingWebSocket:") or name:find("^DataReader:read_") or name:find("^DataWriter:write_") or
+    return never[name] or name:find("^ReconnectingWebSocket:") or name:find("^DataReader:read_") or
+        name:find("^DataWriter:write_") or
         name:find("^Data%w+:detach_") or name:find("^Data%w+:close$")
 end
 
