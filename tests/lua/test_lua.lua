@@ -167,6 +167,7 @@ test("annotations_agree", function()
         OutputStream = stream.output_stream, InputStream = stream.input_stream,
         DataReader = curlwire.DataReader.from_buffer(""), DataWriter = curlwire.DataWriter(),
         CookieJar = curlwire.CookieJar(),
+        ReconnectingWebSocket = curlwire.ReconnectingWebSocket(support.refused()),
         MessageArgs = {get_data_reader = error, get_data_stream = error}, -- test_data.lua calls them
     }
     local count = 0
