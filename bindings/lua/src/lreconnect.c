@@ -60,8 +60,11 @@ static int rules_set(lua_State *L)
         return 1;
     }
     if (lcw_to_ms(L, 3, &number)) {
-        if (number >= 0 && !settings[i].is_time)
-            number = lua_tonumber(L, 3) == (lua_Number)(number / 1000) ? number / 1000 : -2;
+        if (number >= 0 && !settings[i].is_time) {
+            number /= 1000; /* it is a count, and no time */
+            if (lua_tonumber(L, 3) != (lua_Number)number)
+                number = -2;
+        }
         if ((number != -1 || settings[i].may_be_none) &&
             cw_reconnect_set(rules, (cw_reconnect_setting)i, number) == CW_OK) {
             lua_pushboolean(L, 1);

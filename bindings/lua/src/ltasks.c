@@ -338,12 +338,16 @@ static int send_many(lua_State *L)
 
 /* ---- Pings ---- */
 
+typedef struct pinging {
+    cw_ping *ping; /* NULL if it did not begin */
+} pinging;
+
 static int ping_gc(lua_State *L)
 {
-    cw_ping **p = luaL_checkudata(L, 1, LCW_PING);
+    pinging *p = luaL_checkudata(L, 1, LCW_PING);
 
-    cw_ping_free(*p);
-    *p = NULL;
+    cw_ping_free(p->ping);
+    p->ping = NULL;
     return 0;
 }
 
@@ -351,22 +355,22 @@ static int ping_gc(lua_State *L)
 static int ping_start(lua_State *L)
 {
     lcw_socket *w = lcw_check_socket(L, 1);
-    cw_ping **p = lua_newuserdata(L, sizeof *p);
+    pinging *p = lua_newuserdata(L, sizeof *p);
     cw_status status;
 
-    *p = NULL;
+    p->ping = NULL;
     luaL_getmetatable(L, LCW_PING);
     lua_setmetatable(L, -2);
-    status = cw_socket_ping_start(w->s, p);
+    status = cw_socket_ping_start(w->s, &p->ping);
     return status == CW_OK ? 1 : lcw_fail(L, w, status, 0);
 }
 
 /* ping_result(ping, socket): returns the round trip in seconds. */
 static int ping_result(lua_State *L)
 {
-    cw_ping **p = luaL_checkudata(L, 1, LCW_PING);
+    pinging *p = luaL_checkudata(L, 1, LCW_PING);
     int64_t rtt_us;
-    cw_status status = cw_ping_result(*p, &rtt_us);
+    cw_status status = cw_ping_result(p->ping, &rtt_us);
 
     if (status != CW_OK)
         return lcw_fail(L, lcw_check_socket(L, 2), status, 0);

@@ -335,6 +335,7 @@ static PyObject *get_blocking(PyObject *self, void *Py_UNUSED(closure))
     return PyBool_FromLong(r->is_blocking);
 }
 
+/* cppcheck-suppress constParameter ; the type is Python's */
 static int set_blocking(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
 {
     ((receiving *)self)->is_blocking = value == Py_True;

@@ -87,7 +87,7 @@ cw_status cw__pings_begin_locked(cw_socket *s, cw__ping *ping)
 
 static cw_status ping_locked(cw_socket *s, cw__wait *wait, int64_t *rtt_us)
 {
-    cw__ping ping;
+    cw__ping ping = {0};
     cw_status status = cw__pings_begin_locked(s, &ping);
 
     if (status != CW_OK)

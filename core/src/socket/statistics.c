@@ -218,20 +218,20 @@ static void summarize(uint32_t *round_trips_us, size_t count, cw_latency *out)
 cw_status cw_socket_get_latency(cw_socket *s, cw_latency *out)
 {
     uint32_t round_trips_us[CW_LATENCY_ROUND_TRIPS];
-    uint64_t count;
+    uint64_t number;
     cw_status status = cw__socket_check(s);
 
     *out = (cw_latency){CW_TIMING_NONE, CW_TIMING_NONE, CW_TIMING_NONE, CW_TIMING_NONE};
     if (status != CW_OK)
         return status;
     cw__mutex_lock(&s->lock);
-    count = s->counts.round_trips;
+    number = s->counts.round_trips;
     memcpy(round_trips_us, s->counts.round_trips_us, sizeof round_trips_us);
     cw__mutex_unlock(&s->lock);
-    if (count == 0)
+    if (number == 0)
         return CW_OK;
-    out->last_us = round_trips_us[(count - 1) % CW_LATENCY_ROUND_TRIPS];
-    summarize(round_trips_us, count < CW_LATENCY_ROUND_TRIPS ? count : CW_LATENCY_ROUND_TRIPS, out);
+    out->last_us = round_trips_us[(number - 1) % CW_LATENCY_ROUND_TRIPS];
+    summarize(round_trips_us, number < CW_LATENCY_ROUND_TRIPS ? number : CW_LATENCY_ROUND_TRIPS, out);
     return CW_OK;
 }
 
