@@ -55,7 +55,7 @@ cw_status cw_reconnect_set(cw_reconnect *r, cw_reconnect_setting which, int64_t 
 
     if ((unsigned)which >= CW_RECONNECT_COUNT)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        "there is no setting of reconnecting with the number %d: use a cw_reconnect_setting",
+                        "there is no setting of reconnecting with the number %d: use the number of a setting",
                         (int)which);
     s = &settings[which];
     if ((value < s->least || value > s->most) && !(value == -1 && s->none))

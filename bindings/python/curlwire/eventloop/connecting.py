@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from curlwire.connecting import HeaderPairs, make_socket
 from curlwire.defaults import DEFAULT, Default
-from curlwire.eventloop.reconnecting import connections
+from curlwire.eventloop.reconnecting import Connections
 from curlwire.eventloop.sockets import MessageWebSocket, StreamWebSocket
 from curlwire.options import MessageOptions, Options
 from curlwire.reconnect_policy import ReconnectPolicy, Target
@@ -37,7 +37,7 @@ class Connecting(Generic[_AnySocket]):
         if self._is_given:
             raise TypeError("sock is for one connection: leave it out in 'async for', which connects again")
         socket_class = type(self._socket)
-        return connections(socket_class._hub_class.running(), self._target, socket_class, self._policy)
+        return Connections(socket_class._hub_class.running(), self._target, socket_class, self._policy)
 
     async def _connect(self) -> _AnySocket:
         target = self._target

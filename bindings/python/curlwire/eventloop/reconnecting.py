@@ -2,9 +2,9 @@
 """The iteration of connect() for an event loop, which connects again, and the steps of one attempt."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 from curlwire.connecting import add_headers
 from curlwire.errors import ConnectionClosed
@@ -71,39 +71,60 @@ async def _pause(hub: Hub, seconds: float) -> None:
                 await hub.create_future()
 
 
-async def connections(
-    hub: Hub, target: Target, socket_class: Any, policy: ReconnectPolicy | None
-) -> AsyncIterator[Any]:
-    """Yields an open socket for each connection, until no further attempt follows."""
-    attempts = Attempts(checked_policy(policy))
-    delay = 0.0
-    while True:
-        await _pause(hub, delay)
-        number = attempts.begin()
-        try:
-            ws = await opened(target, socket_class, number, lambda _: None)
-        except Exception as failure:
-            attempts.ended()
-            delay = await next_delay(attempts, failure)
-            continue
-        attempts.opened()
-        try:
-            yield ws
-        except BaseException:  # the iteration is closed or cancelled
-            ws._core.close()
-            raise
+class Connections:
+    """Iterates over open sockets, one for each connection, until no further attempt follows.
+
+    No generator: trio would want the program to close one that it does not exhaust.
+    """
+
+    def __init__(self, hub: Hub, target: Target, socket_class: Any, policy: ReconnectPolicy | None) -> None:
+        self._hub = hub
+        self._target = target
+        self._socket_class = socket_class
+        self._attempts = Attempts(checked_policy(policy))
+        self._socket: Any = None  # of the turn that runs
+        self._is_over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._is_over:
+            raise StopAsyncIteration
+        self._is_over = True  # unless there is another turn
+        delay = 0.0 if self._socket is None else await self._end_turn(self._socket)
+        self._socket = await self._open(delay)
+        self._is_over = False
+        return self._socket
+
+    async def _open(self, delay: float) -> Any:
+        """Makes attempts until one of them succeeds, and returns its socket."""
+        while True:
+            await _pause(self._hub, delay)
+            number = self._attempts.begin()
+            try:
+                ws = await opened(self._target, self._socket_class, number, lambda _: None)
+            except Exception as failure:
+                self._attempts.ended()
+                delay = await next_delay(self._attempts, failure)
+            else:
+                self._attempts.opened()
+                return ws
+
+    async def _end_turn(self, ws: Any) -> float:
+        """Returns the delay before the next attempt, or raises what ends the iteration."""
+        self._socket = None
         if ws.state == "open":  # the program wants another connection
             with suppress(ConnectionClosed, TimeoutError):
-                async with hub.timeout(RENEW_SECONDS):
+                async with self._hub.timeout(RENEW_SECONDS):
                     await ws.close()
-            attempts.ended()
-            delay = attempts.renew()
-            continue
-        attempts.ended()
+            self._attempts.ended()
+            return self._attempts.renew()
+        self._attempts.ended()
         reason = end_of(ws)
         try:
-            delay = await next_delay(attempts, reason)
+            return await next_delay(self._attempts, reason)
         except ConnectionClosed:
             if reason.code == _NORMAL:
-                return
+                raise StopAsyncIteration from None
             raise
