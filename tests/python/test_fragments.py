@@ -123,7 +123,7 @@ def test_an_exception_before_the_first_fragment_sends_nothing() -> None:
 def test_an_exception_in_the_middle_closes_with_1011(
     items: Any, text: bool | None, error: type[Exception]
 ) -> None:
-    ws, server = recorded(2)
+    ws, server = recorded(1)
     with pytest.raises(error):
         ws.send(items, text=text)
     with pytest.raises(ConnectionClosed):
@@ -173,7 +173,7 @@ def test_other_sends_while_an_iterable_is_sent() -> None:
 
 
 def test_closed_in_the_middle() -> None:
-    ws, server = recorded(2)
+    ws, server = recorded(1)
 
     def items() -> Iterator[str]:
         yield "a"
