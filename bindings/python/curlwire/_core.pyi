@@ -489,18 +489,6 @@ class _Control:
         """
     @cookie_jar.setter
     def cookie_jar(self, value: CookieJar | str | os.PathLike[str] | None) -> None: ...
-    keepalive: Literal["idle", "ping", "pong", "off"]
-    """idle: pings while no data arrives; ping: pings at every ping_interval; pong: unsolicited pongs
-    instead; off: neither. 'idle', 'ping', 'pong' or 'off', default 'idle'.
-    """
-    send_high_water_mark: int
-    """How much the socket queues for sends that do not wait; an empty queue takes one message of any size.
-    Bytes, default 262144.
-    """
-    send_low_water_mark: int
-    """on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark
-    counts. Bytes, default 131072.
-    """
     @property
     def proxy_client_certificate(self) -> str | None:
         """PEM file of the certificate that an https:// proxy may ask for, and its chain. Default None."""
@@ -515,6 +503,18 @@ class _Control:
     def proxy_client_key(self, value: str | os.PathLike[str] | None) -> None: ...
     proxy_client_key_password: str | None
     """Password of that key. A str, read as '(set)'. Default None."""
+    keepalive: Literal["idle", "ping", "pong", "off"]
+    """idle: pings while no data arrives; ping: pings at every ping_interval; pong: unsolicited pongs
+    instead; off: neither. 'idle', 'ping', 'pong' or 'off', default 'idle'.
+    """
+    send_high_water_mark: int
+    """How much the socket queues for sends that do not wait; an empty queue takes one message of any size.
+    Bytes, default 262144.
+    """
+    send_low_water_mark: int
+    """on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark
+    counts. Bytes, default 131072.
+    """
     @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float: as keepalive and
