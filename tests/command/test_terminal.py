@@ -36,10 +36,10 @@ class Screen:
         subprocess.run([*self.tmux, "send-keys", *keys], check=True)
 
     def wait(self, pattern: str) -> str:
-        """Waits until the screen matches, and returns its text."""
+        """Waits until the screen matches, with the lines that have left it, and returns the text."""
         until = time.monotonic() + WAIT
         while True:
-            shown = self.ask("capture-pane", "-p")
+            shown = self.ask("capture-pane", "-p", "-S", "-")
             if re.search(pattern, shown, re.MULTILINE):
                 return shown
             assert time.monotonic() < until, shown
@@ -89,7 +89,8 @@ def test_a_conversation(screen: Screen) -> None:
 
 
 def test_what_the_server_sends(screen: Screen) -> None:
-    screen.run(script("x:820201ff", "x:890161", text("a\x1b[31mred"), "frame:1", "close:1011"))
+    # the server waits for the pong, and for what is typed
+    screen.run(script("x:820201ff", "x:890161", text("a\x1b[31mred"), "frame:2", "close:1011"))
     screen.wait("^< 0x01 ff$")
     screen.wait("^< ping .*")
     screen.wait("^> pong .*")
