@@ -2,7 +2,7 @@
 """When to connect again: the class ReconnectPolicy, and what every reconnecting object shares.
 
 The rules are in C (_core.Reconnect), and the same for every language. This module asks the program's own
-functions. Nothing here waits, so curlwire and curlwire.aio both use it.
+functions. Nothing here waits, so all packages use it.
 """
 
 import copy
