@@ -7,7 +7,7 @@ asyncio, and curlwire.trio serves anyio on trio.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import anyio
@@ -122,3 +122,16 @@ async def round_trip(ws: Any, text: str = "hello") -> None:
 @pytest.fixture(params=NAMES)
 def loop(request: pytest.FixtureRequest) -> Loop:
     return Loop(request.param)
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    """Runs a coroutine in asyncio's loop in debug mode, and fails if the exception handler was called."""
+    errors: list[dict[str, Any]] = []
+
+    async def wrapped() -> Any:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        return await asyncio.wait_for(main, WAIT)
+
+    result = asyncio.run(wrapped(), debug=True)
+    assert errors == []
+    return result

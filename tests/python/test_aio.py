@@ -7,28 +7,14 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
 import curlwire
 from curlwire import aio
-from loops import polled, round_trip
+from loops import polled, round_trip, run
 from peers import WAIT, Recorded, echo, script
-
-
-def run(main: Coroutine[Any, Any, Any]) -> Any:
-    """Runs a coroutine in a loop in debug mode, and fails if the loop's exception handler was called."""
-    errors: list[dict[str, Any]] = []
-
-    async def wrapped() -> Any:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
-        return await asyncio.wait_for(main, WAIT)
-
-    result = asyncio.run(wrapped(), debug=True)
-    assert errors == []
-    return result
 
 
 async def send(ws: aio.MessageWebSocket, text: str) -> None:

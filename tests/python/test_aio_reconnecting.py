@@ -4,7 +4,7 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ import curlwire
 from attempts import AT_ONCE, refusal, scripts, text
 from curlwire import ReconnectPolicy, aio, reconnect_policy
 from curlwire.aio.reconnect_driver import Driver
+from loops import run
 from peers import WAIT, Recorded, echo, script
 
 
@@ -21,19 +22,6 @@ class Reconnecting(aio.ReconnectingWebSocket):
 
     def __init__(self, uri: Any, **arguments: Any) -> None:
         super().__init__(uri, **{"close_timeout": 0.1, "policy": AT_ONCE, **arguments})
-
-
-def run(main: Coroutine[Any, Any, Any]) -> Any:
-    """Runs a coroutine in a loop in debug mode, and fails if the loop's exception handler was called."""
-    errors: list[dict[str, Any]] = []
-
-    async def wrapped() -> Any:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
-        return await asyncio.wait_for(main, WAIT)
-
-    result = asyncio.run(wrapped(), debug=True)
-    assert errors == []
-    return result
 
 
 async def until(condition: Callable[[], object]) -> None:
