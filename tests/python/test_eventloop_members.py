@@ -261,7 +261,9 @@ def test_an_iterable_that_fails_closes(loop: Loop) -> None:
             async with loop.api.connect(script("frame:2", "close:1011", "end")) as ws:
                 with pytest.raises(TypeError):
                     await ws.send(items)
-                assert ws.state == "closing"
+                await ws.wait_closed()
+                assert ws.close_code == 1011
+                assert ws.state == "closed"
 
     loop.run(main)
 
