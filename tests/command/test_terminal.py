@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import threading
@@ -157,3 +158,53 @@ def test_a_form_for_programs_has_no_editor(screen: Screen) -> None:
     screen.run("--output-format", "hex", "--count", "1", echo())
     screen.keys("a", "Enter")
     screen.wait("^a\n61\ncode=0$")
+
+
+def test_get_shows_a_bar(screen: Screen, tmp_path: Path) -> None:
+    """It disappears at the end, which leaves the sums."""
+    may_end = tmp_path / "end"
+    os.mkfifo(may_end)
+    screen.run("put", str(may_end), echo())
+    with may_end.open("wb", buffering=0) as pipe:
+        pipe.write(b"x" * 2048)
+        screen.wait(r"━ 2\.0/\? KiB")
+        assert screen.ask("display-message", "-p", "#{cursor_flag}").strip() == "0"
+    shown = screen.wait("^code=0$")
+    assert re.search(r"^2.0 KiB, .*/s, sha256 [0-9a-f]{64}$", shown, re.MULTILINE)
+    assert "━" not in shown
+    assert screen.ask("display-message", "-p", "#{cursor_flag}").strip() == "1"
+
+
+def test_sigterm_gives_the_terminal_back(screen: Screen, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
+    )
+    paths = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    screen.run("get", script(text("abc"), "hang"), "/dev/null", PYTHONPATH=paths)
+    screen.wait(r"━ 3/\? bytes")
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+    screen.wait("^code=143$")
+    assert screen.ask("display-message", "-p", "#{cursor_flag}").strip() == "1"
+
+
+def test_a_live_table(screen: Screen) -> None:
+    screen.run("bench", "--duration", "0.1", echo())
+    shown = screen.wait("^code=0$")
+    rows = [line.split() for line in shown.splitlines()]
+    assert rows[0] == ["count", "rate", "p50", "p90", "p99", "most"]
+    assert [row[0] for row in rows[1:4]] == ["connects", "round", "throughput"]
+
+
+@pytest.mark.parametrize("verb", ["get", "bench"])
+def test_verbs_without_the_extra(screen: Screen, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "rich.py").write_text("raise ImportError\n")
+    paths = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    words = (
+        ["get", script("x:820161", "close:1000"), "/dev/null"]
+        if verb == "get"
+        else ["bench", "--duration", "0.1", echo()]
+    )
+    screen.run(*words, PYTHONPATH=paths)
+    shown = screen.wait("^code=0$")
+    assert re.search("^1 B, .*sha256" if verb == "get" else r"^ *throughput +\d", shown, re.MULTILINE)
+    assert "━" not in shown

@@ -2,6 +2,7 @@
 """The verbs: get, put, doctor, man and completion."""
 
 import hashlib
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -40,6 +41,17 @@ def test_a_truncated_file_does_not_look_whole(tmp_path: Path, last: str, code: i
     assert ended.code == code
     assert not (tmp_path / "got").exists()
     assert (tmp_path / "got.part").read_bytes() == b"a"
+
+
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as reading:
+        assert run("get", script("x:820161", "x:820162", "close:1000"), str(pipe)).code == 0
+        assert reading.read() == b"ab"
+    assert pipe.is_fifo()
+    assert not (tmp_path / "pipe.part").exists()
+    assert run("get", script("close:1000"), str(tmp_path)).code == 23
 
 
 def test_files_that_fail(tmp_path: Path) -> None:

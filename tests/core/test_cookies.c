@@ -122,8 +122,12 @@ static void test_files(void)
     CHECK_STR(lines_of(j), LINE("a", "1") LINE("b", "2"));
     CHECK_STATUS(cw_cookie_jar_load(j, path_of("nowhere"), strlen(path_of("nowhere"))), CW_SYSTEM_ERROR);
     CHECK_INT(cw_error_os_errno(), ENOENT);
+    CHECK_INT(mkfifo(path_of("pipe"), 0600), 0);
+    CHECK_STATUS(cw_cookie_jar_save(j, path_of("pipe"), strlen(path_of("pipe"))), CW_INVALID_ARGUMENT);
+    CHECK_HAS(cw_error_message(), "cannot be used: it is not a regular file");
+    CHECK(stat(path_of("pipe"), &about) == 0 && S_ISFIFO(about.st_mode)); /* it was not replaced */
     cw_cookie_jar_release(j);
-    CHECK_INT(unlink(path_of("jar")) | unlink(path_of("bad")), 0);
+    CHECK_INT(unlink(path_of("jar")) | unlink(path_of("bad")) | unlink(path_of("pipe")), 0);
     CHECK_INT(rmdir(folder), 0); /* no other file is left */
 }
 

@@ -58,6 +58,11 @@ static cw_status fail_line(const cw__cookie_place *place, size_t number, const c
     return fail(place, CW_INVALID_ARGUMENT, 0, fault, error);
 }
 
+static cw_status fail_kind(const cw__cookie_place *place, cw__error *error)
+{
+    return fail(place, CW_INVALID_ARGUMENT, 0, "cannot be used: it is not a regular file; name a file", error);
+}
+
 /* ---- Reading ---- */
 
 static cw_status read_all(const cw__cookie_place *place, int fd, size_t size_bytes, cw__cookie_text *out,
@@ -87,8 +92,7 @@ static cw_status read_open(const cw__cookie_place *place, int fd, cw__cookie_tex
     if (fstat(fd, &about) != 0)
         return fail_errno(place, "used", CHECK_PATH, error);
     if (!S_ISREG(about.st_mode))
-        return fail(place, CW_INVALID_ARGUMENT, 0, "cannot be used: it is not a regular file; name a file",
-                    error);
+        return fail_kind(place, error);
     if (about.st_size > FILE_AT_MOST)
         return fail(place, CW_INVALID_ARGUMENT, 0, "cannot be used: it has more than 16 MiB; name another file",
                     error);
@@ -193,12 +197,17 @@ static bool replace(const char *path, char *temporary, const cw__cookie_text *te
     return false;
 }
 
+/* The rename would also replace a device or a pipe, for example /dev/null. */
 cw_status cw__cookie_file_write(const cw__cookie_place *place, const cw__cookie_text *text, cw__error *error)
 {
+    struct stat about;
     size_t len = strlen(place->path);
-    char *temporary = cw__malloc(len + SUFFIX_BYTES);
+    char *temporary;
     cw_status status = CW_OK;
 
+    if (stat(place->path, &about) == 0 && !S_ISREG(about.st_mode))
+        return fail_kind(place, error);
+    temporary = cw__malloc(len + SUFFIX_BYTES);
     if (!temporary)
         return fail_memory(error);
     memcpy(temporary, place->path, len);

@@ -28,6 +28,8 @@ def _run(words: list[str]) -> int:
         return running.run(words)
     except KeyboardInterrupt:
         return 130
+    except SystemExit as error:  # of the handler of SIGTERM
+        return int(error.code or 0)
 
 
 def _end(code: int) -> NoReturn:

@@ -4,7 +4,6 @@
 import _thread
 import json
 import math
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 from curlwire._core import MessageWebSocket
 from curlwire.command import codes, connecting
 from curlwire.command.codes import Failure
+from curlwire.command.live import Table
 from curlwire.command.output import shown, write_all
 from curlwire.command.parser import Given, usage
 from curlwire.errors import WebSocketError, WebSocketTimeout
@@ -21,8 +21,9 @@ MOST_S, MOST_CONNECTS, MOST_BYTES, MOST_AHEAD = 60.0, 1000, 1 << 20, 256
 _DEFAULT_S, _DEFAULT_BYTES, _ANSWER_S = 3.0, 32, 10.0
 _CLOSE_S = 1.0  # for the server's close frame
 _PARTS = 3
-_SHOW_S = 0.2
+_SHOW_S = 0.2  # between two changes of the live table
 _PERCENTILES = (50, 90, 99, 100)
+_HEAD = ["", "count", "rate", *(f"p{which}" for which in _PERCENTILES[:-1]), "most"]
 _WIDTHS = (14, 10, 12, 11, 11, 11, 11)
 
 
@@ -43,11 +44,10 @@ class Row(NamedTuple):
             row |= {f"p{which}_ms": round(1000 * at, 4) for which, at in zip(_PERCENTILES, found, strict=True)}
         return row
 
-    def as_line(self) -> str:
+    def as_cells(self) -> list[str]:
         """The row of the table."""
         cells = [self.name, str(self.done), f"{self.done / max(self.taken_s, 1e-9):,.0f}/s"]
-        cells += [f"{1000 * at:.3f} ms" for at in (percentiles(self.times_s) if self.times_s else [])]
-        return _line(cells)
+        return cells + [f"{1000 * at:.3f} ms" for at in (percentiles(self.times_s) if self.times_s else [])]
 
 
 def _line(cells: list[str]) -> str:
@@ -78,28 +78,32 @@ class Bench:
         self.part_s: float = given.get("duration", _DEFAULT_S) / _PARTS
         self.message: str = "x" * int(given.get("size", _DEFAULT_BYTES))
         self.shown_at: float = 0.0
-        self.is_live: bool = not self.is_json and sys.stdout is not None and sys.stdout.isatty()
+        self.rows: list[list[str]] = []
+        self.table: Table = Table(not self.is_json, _HEAD)
 
     def run(self) -> None:
         """Runs the parts and writes a row for each. Raises Failure and WebSocketError."""
-        if not self.is_json:
-            words = [f"p{which}" for which in _PERCENTILES[:-1]]
-            self._write(_line(["", "count", "rate", *words, "most"]) + "\n")
-        for part in (self._connects, self._round_trips, self._throughput):
-            row = part()
-            text = json.dumps(row.as_json()) if self.is_json else row.as_line()
-            self._write(("\r\x1b[K" if self.is_live else "") + text + "\n")
+        if not self.is_json and not self.table.is_shown:
+            self._write(_line(_HEAD))
+        with self.table:
+            for part in (self._connects, self._round_trips, self._throughput):
+                row = part()
+                self.rows.append(row.as_cells())
+                if self.table.is_shown:
+                    self.table.show(self.rows)
+                else:
+                    self._write(json.dumps(row.as_json()) if self.is_json else _line(row.as_cells()))
 
     @staticmethod
-    def _write(text: str) -> None:
-        write_all(1, text.encode(), "stdout")
+    def _write(line: str) -> None:
+        write_all(1, f"{line}\n".encode(), "stdout")
 
     def _show(self, row: Callable[[], Row]) -> None:
-        """Shows the row so far, on a terminal."""
+        """Shows the row so far, if the table is live."""
         now = time.monotonic()
-        if self.is_live and now - self.shown_at >= _SHOW_S:
+        if self.table.is_shown and now - self.shown_at >= _SHOW_S:
             self.shown_at = now
-            self._write(f"\r{row().as_line()}\x1b[K")
+            self.table.show([*self.rows, row().as_cells()])
 
     def _open(self) -> MessageWebSocket:
         ws = connecting.make(self.given)

@@ -11,13 +11,12 @@ from typing import BinaryIO
 from curlwire._core import StreamWebSocket, WebSocket
 from curlwire.command import codes
 from curlwire.command.codes import Failure
+from curlwire.command.live import Bar
 from curlwire.command.output import write_all
 from curlwire.command.parser import Given
 from curlwire.errors import ConnectionClosed, WebSocketError
 
 _CHUNK_BYTES = 1 << 18
-_BAR = 30
-_SHOW_S = 0.2
 
 
 def _size(count: float) -> str:
@@ -28,73 +27,78 @@ def _size(count: float) -> str:
     return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
 
 
-class _Progress:
-    """Counts bytes, makes their SHA-256, and shows both on a terminal; at the end, on stderr in any case."""
+class _Progress(Bar):
+    """Counts bytes and makes their SHA-256. Shows a bar, if stderr is a terminal, and writes a last line."""
 
-    def __init__(self, given: Given, total: int | None) -> None:
-        self.total = total
-        self.done = 0
+    def __init__(self, given: Given, total_bytes: int | None) -> None:
+        self.is_quiet: bool = bool(given.get("silent")) or sys.stderr is None
+        super().__init__(not self.is_quiet, total_bytes)
+        self.done_bytes: int = 0
         self.hash = hashlib.sha256()
-        self.began_at = time.monotonic()
-        self.shown_at = self.began_at
-        self.is_quiet = bool(given.get("silent")) or sys.stderr is None
-        self.is_live = not self.is_quiet and sys.stderr.isatty()
+        self.began_at: float = time.monotonic()
 
     def add(self, data: bytes | memoryview) -> None:
         self.hash.update(data)
-        self.done += len(data)
-        now = time.monotonic()
-        if self.is_live and now - self.shown_at >= _SHOW_S:
-            self.shown_at = now
-            print(f"\r{self._bar()}{self._rate(now)}\x1b[K", end="", file=sys.stderr, flush=True)
+        self.done_bytes += len(data)
+        self.advance(len(data))
 
-    def _rate(self, now: float) -> str:
-        return f"{_size(self.done)}, {_size(self.done / max(now - self.began_at, 1e-6))}/s"
-
-    def _bar(self) -> str:
-        if not self.total:
-            return ""
-        part = min(1.0, self.done / self.total)
-        full = int(part * _BAR)
-        return f"[{'#' * full}{'.' * (_BAR - full)}] {100 * part:3.0f} %  "
-
-    def end(self) -> None:
+    def report(self) -> None:
+        self.stop()
         if self.is_quiet:
             return
-        start = "\r\x1b[K" if self.is_live else ""
-        rate = self._rate(time.monotonic())
-        print(f"{start}{rate}, sha256 {self.hash.hexdigest()}", file=sys.stderr, flush=True)
+        taken_s = max(time.monotonic() - self.began_at, 1e-6)
+        rate = f"{_size(self.done_bytes)}, {_size(self.done_bytes / taken_s)}/s"
+        print(f"{rate}, sha256 {self.hash.hexdigest()}", file=sys.stderr, flush=True)
+
+
+class _Target:
+    """The file that get writes. It is FILE.part until it is whole, but a device or a pipe is written itself."""
+
+    def __init__(self, path: str) -> None:
+        """Raises Failure if it cannot be written."""
+        self.path: str = path
+        self.is_replaced: bool = path != "-" and (not os.path.exists(path) or os.path.isfile(path))
+        self.written: str = f"{path}.part" if self.is_replaced else path
+        flags = os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT | os.O_TRUNC if self.is_replaced else 0)
+        try:
+            self.fd: int = 1 if path == "-" else os.open(self.written, flags, 0o666)
+        except OSError as error:
+            raise self._failure(self.written, error, "Check the path") from None
+
+    def write(self, data: memoryview) -> None:
+        write_all(self.fd, data, "stdout" if self.path == "-" else repr(self.written))
+
+    def finish(self) -> None:
+        """Gives the file its name. Raises Failure."""
+        try:
+            if self.is_replaced:
+                os.fsync(self.fd)
+            if self.path != "-":
+                os.close(self.fd)
+            if self.is_replaced:
+                os.replace(self.written, self.path)
+        except OSError as error:
+            raise self._failure(self.path, error, "Free some space") from None
+
+    @staticmethod
+    def _failure(path: str, error: OSError, advice: str) -> Failure:
+        return Failure(codes.OUTPUT, f"{path!r} cannot be written: {error.strerror}. {advice}")
 
 
 def get(given: Given, ws: WebSocket, path: str) -> None:
-    """Receives the stream into a file, which gets its name when the stream is whole. "-" is stdout.
-
-    Raises Failure and WebSocketError.
-    """
+    """Receives the stream into a file. "-" is stdout. Raises Failure and WebSocketError."""
     assert isinstance(ws, StreamWebSocket)
-    part = f"{path}.part"
-    try:
-        fd = 1 if path == "-" else os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise Failure(codes.OUTPUT, f"{part!r} cannot be written: {error.strerror}. Check the path") from None
-    progress = _Progress(given, None)
+    target = _Target(path)
     stream = ws.input_stream
     buffer = memoryview(bytearray(_CHUNK_BYTES))
-    while count := stream.readinto(buffer):
-        piece = buffer[:count]
-        write_all(fd, piece, "stdout" if path == "-" else repr(part))
-        progress.add(piece)
+    with _Progress(given, None) as progress:
+        while count := stream.readinto(buffer):
+            piece = buffer[:count]
+            target.write(piece)
+            progress.add(piece)
     ws.close()
-    if path != "-":
-        try:
-            os.fsync(fd)
-            os.close(fd)
-            os.replace(part, path)
-        except OSError as error:
-            raise Failure(
-                codes.OUTPUT, f"{path!r} cannot be written: {error.strerror}. Free some space"
-            ) from None
-    progress.end()
+    target.finish()
+    progress.report()
 
 
 def _open(path: str) -> tuple[BinaryIO, int | None]:
@@ -122,11 +126,10 @@ def put(given: Given, ws: WebSocket, path: str) -> None:
     Raises Failure and WebSocketError.
     """
     assert isinstance(ws, StreamWebSocket)
-    file, total = _open(path)
-    progress = _Progress(given, total)
+    file, total_bytes = _open(path)
     stream = ws.output_stream
     _thread.start_new_thread(_discard, (ws,))
-    with file:
+    with file, _Progress(given, total_bytes) as progress:
         while True:
             try:
                 data = file.read(_CHUNK_BYTES)
@@ -146,4 +149,4 @@ def put(given: Given, ws: WebSocket, path: str) -> None:
         raise Failure(codes.SENDING, str(error)) from None
     if not ws.was_clean:
         raise Failure(codes.SENDING, "the server did not confirm the end of the stream, so it may lack a part")
-    progress.end()
+    progress.report()

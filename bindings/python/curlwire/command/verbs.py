@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The verbs: words before the options that make the command do something else than carry messages."""
 
+import signal
 import time
+from types import FrameType
+from typing import NoReturn
 
 from curlwire.command import codes, connecting
 from curlwire.command.codes import Failure
@@ -69,6 +72,11 @@ def _transfer(given: Given, rest: list[str], is_put: bool) -> int:
     return code
 
 
+def _on_sigterm(number: int, _: FrameType | None) -> NoReturn:
+    """Ends as Ctrl-C does, so that a progress bar or a table gives the terminal back."""
+    raise SystemExit(128 + number)
+
+
 def run_verb(verb: str, words: list[str]) -> int:
     """Runs a verb with the words behind it, and returns the exit code."""
     given: Given = {}
@@ -87,6 +95,8 @@ def run_verb(verb: str, words: list[str]) -> int:
             from curlwire.command.doctor import examine
 
             return examine(given, rest)
+        if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+            signal.signal(signal.SIGTERM, _on_sigterm)
         if verb == "bench":
             return _bench(given, rest)
         return _transfer(given, rest, verb == "put")
