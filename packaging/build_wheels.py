@@ -52,7 +52,8 @@ FLAGS = shlex.split("""
 # 24 KiB.
 OUR_FLAGS = ["-flto"]
 FIRST_EPOCH = "315532800"  # 1980, the first year of a zip
-LINK_FLAGS = shlex.split("-shared -s -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now")
+# -rtlib=none: no function of zig's own library. packaging/trunctfdf2.c says why.
+LINK_FLAGS = shlex.split("-shared -s -rtlib=none -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now")
 # no-module: without it, OpenSSL would load the legacy provider from a folder. no-autoload-config and no-atexit:
 # a library inside a module must not read the system's settings for another version, nor run code at the end of
 # the process, when its service thread may still run. The last three rows leave out what no wss connection uses.
@@ -423,6 +424,10 @@ def link_module(target: Target, module: Path, objects: list[Path], built: dict[s
         built["zlib"] / "lib/libz.a",
     ]
     log = target.folder / f"{module.parent.name}.log"
+    if "aarch64" in target.tag:
+        conversion = module.parent / "trunctfdf2.o"
+        run(log, compiler(target), "-c", *FLAGS, HERE / "trunctfdf2.c", "-o", conversion)
+        objects = [*objects, conversion]
     flags = ("-O2", *OUR_FLAGS, *LINK_FLAGS, *flags)
     run(log, compiler(target), *flags, *objects, *archives, "-pthread", "-ldl", "-o", module)
     if target.musl:
