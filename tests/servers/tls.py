@@ -24,6 +24,9 @@ of a new port, because several suites may run at once. The record is an object:
     plain_bytes    the number of decrypted bytes
     handshakes     the number of handshakes; all after the first are renegotiations
 
+It writes FOLDER/another.ocsp, a status for another certificate than serverchain's. Its own OpenSSL sends no
+such status, but the command openssl does.
+
 The first line on stdout is "listening LOG PLAIN PORT ...". PLAIN is a port without TLS, and the others are in
 the order of PORTS.
 """
@@ -65,9 +68,8 @@ class Port:
     notifies: bool = True  # ends with close_notify
     renegotiates: bool = False  # asks for a renegotiation whenever the client has sent something
     chooses: bytes = b""  # the protocol that it chooses by ALPN; b"" = it ignores ALPN
-    # The OCSP status that it staples: "good", "revoked", "old" or "forged" (signed by another authority).
-    # "another" is for another certificate: this OpenSSL does not send it, but openssl does. "" = none
-    status: str = ""
+    # The OCSP status that it staples: "good", "revoked", "old" or "forged" (signed by another authority)
+    status: str = ""  # "" = none
     is_stuck: bool = False  # asks for a renegotiation at the first message, and then stops reading
 
 
@@ -263,16 +265,16 @@ def load(folder: Path, name: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
 
 
-def make_status(port: Port, folder: Path) -> bytes:
-    """Makes the OCSP response of a port, in DER."""
-    signer = "other-ca" if port.status == "forged" else "ca"
+def make_status(status: str, certificate: str, folder: Path) -> bytes:
+    """Makes an OCSP response in DER. status: as a port's; "another" is for another certificate."""
+    signer = "other-ca" if status == "forged" else "ca"
     key = serialization.load_pem_private_key((folder / f"{signer}.key").read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     now = datetime.datetime.now(datetime.UTC)
-    age = datetime.timedelta(days=10 if port.status == "old" else 0, hours=1)
-    is_revoked = port.status == "revoked"
+    age = datetime.timedelta(days=10 if status == "old" else 0, hours=1)
+    is_revoked = status == "revoked"
     response = ocsp.OCSPResponseBuilder().add_response(
-        cert=load(folder, "badhost" if port.status == "another" else port.certificate),
+        cert=load(folder, "badhost" if status == "another" else certificate),
         issuer=load(folder, "ca"),
         algorithm=hashes.SHA1(),  # RFC 5019 names certificates by it
         cert_status=ocsp.OCSPCertStatus.REVOKED if is_revoked else ocsp.OCSPCertStatus.GOOD,
@@ -300,7 +302,7 @@ def make_context(port: Port, certificate: str, folder: Path) -> SSL.Context:
             lambda _, offered: port.chooses if port.chooses in offered else SSL.NO_OVERLAPPING_PROTOCOLS
         )
     if port.status:
-        status = make_status(port, folder)
+        status = make_status(port.status, port.certificate, folder)
         context.set_ocsp_server_callback(lambda *_: status)
     if port.demands_certificate:
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
@@ -371,6 +373,8 @@ async def main() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    other = make_status("another", "serverchain", options.certificates)
+    (options.certificates / "another.ocsp").write_bytes(other)
     server = Server(options.certificates, options.upstream)
     ports = [await start(server.answer), await start(refuse), *[await server.listen(name) for name in PORTS]]
     print("listening", *ports, flush=True)
