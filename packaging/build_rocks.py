@@ -68,7 +68,8 @@ def build_module(target: Target, lua: str, built: dict[str, Path]) -> Path:
     core = [name for name in parts["sources"] if name.startswith("core/")]
     includes: list[str | Path] = [*parts["include_dirs"], *(path / "include" for path in built.values())]
     ours = sorted(str(path.relative_to(ROOT)) for path in (LUA_SIDE / "src").glob("*.c"))
-    objects = build_wheels.compile_sources(target, "rock-core", core, includes, parts["define_macros"])
+    macros = [*parts["define_macros"], *build_wheels.macros_of(built)]
+    objects = build_wheels.compile_sources(target, "rock-core", core, includes, macros)
     objects += build_wheels.compile_sources(
         target, f"rock-{lua}", ours, [*parts["include_dirs"], lua_headers(lua)], parts["define_macros"]
     )

@@ -398,7 +398,7 @@ def compile_sources(
     """Compiles some of our sources, unless no source, header or flag has changed. Returns the objects."""
     command: list[str | Path] = [
         compiler(target), "-c", *FLAGS, *OUR_FLAGS, *extension()["extra_compile_args"], "-Werror",
-        *(f"-I{folder}" for folder in includes), "-DCURL_STATICLIB", *(f"-D{macro}" for macro in macros),
+        *(f"-I{folder}" for folder in includes), *(f"-D{macro}" for macro in macros),
     ]  # fmt: skip
     folder = target.folder / name
     objects = [folder / f"{source.replace('/', '-')}.o" for source in names]
@@ -414,6 +414,13 @@ def compile_sources(
             list(lanes.map(lambda pair: run(log, *command, pair[0], "-o", pair[1]), pairs))
         done.write_text(key)
     return objects
+
+
+def macros_of(built: dict[str, Path]) -> list[str]:
+    """Returns the macros that the core needs with this libcurl, as its curl-config names them."""
+    command = (built["curl"] / "bin" / "curl-config", "--cflags")
+    words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return [word.removeprefix("-D") for word in words if word.startswith("-D")]
 
 
 def link_module(target: Target, module: Path, objects: list[Path], built: dict[str, Path], *flags: str) -> Path:
@@ -443,7 +450,8 @@ def build_module(target: Target, abi: Abi, built: dict[str, Path]) -> Path:
     name = f"module-{abi.abi}"
     of_libraries = [path / "include" for path in built.values()]
     includes: list[str | Path] = [*parts["include_dirs"], *python_headers(target), *of_libraries]
-    objects = compile_sources(target, name, parts["sources"], includes, [*parts["define_macros"], *abi.macros])
+    macros = [*parts["define_macros"], *abi.macros, *macros_of(built)]
+    objects = compile_sources(target, name, parts["sources"], includes, macros)
     module = target.folder / name / f"_core.{abi.suffix.format(host=target.host)}.so"
     return link_module(target, module, objects, built, *parts["extra_link_args"])
 

@@ -291,6 +291,51 @@ test("reconnecting_wrong_use", function()
     equal(ws.state, "new")
 end)
 
+-- The delay would never end, so the other coroutine must run meanwhile.
+test("reconnecting_in_coroutines", function(expect)
+    local ws = make(scripts({text "a", "close:1012"}, support.echo()), {policy = {delays = {1e6}}})
+    local seen = {}
+    curlwire.spawn(expect(function()
+        assert(ws:connect(WAIT))
+        equal(ws:receive(), "a")
+        equal(ws:receive(1e7), "b")
+        assert(ws:close())
+        equal(ws:receive(), nil)
+        seen[#seen + 1] = "closed"
+    end))
+    curlwire.spawn(expect(function()
+        while ws.state ~= "connecting" or ws.attempt == 0 or ws.last_error == nil do curlwire.sleep(0.001) end
+        seen[#seen + 1] = "lost"
+        assert(ws:send("b", "utf8"))
+        ws:reconnect()
+        while ws.attempt < 2 do curlwire.sleep(0.001) end
+        seen[#seen + 1] = "again"
+    end))
+    equal(curlwire.run(), true)
+    equal(joined(seen), "lost again closed")
+    equal(ws.attempt, 2)
+end)
+
+-- While one coroutine connects, the time limit of another one holds.
+test("reconnecting_beside_an_attempt", function(expect)
+    local ws = make(scripts({"hs:", "hang"}))
+    local is_over = false
+    curlwire.spawn(expect(function()
+        equal(ws:connect(), nil)
+        is_over = true
+    end))
+    curlwire.spawn(expect(function()
+        while ws.state ~= "connecting" do curlwire.sleep(0.001) end
+        local data, _, err = ws:receive(0.02)
+        equal(data, nil)
+        equal(err.name, "CW_TIMED_OUT")
+        equal(is_over, false)
+        ws:abort()
+    end))
+    equal(curlwire.run(), true)
+    equal(ws.state, "closed")
+end)
+
 -- A server that accepts each connection and closes it at once. Only the waits move the clock.
 test("reconnecting_no_flood", function()
     local module = require "curlwire"

@@ -140,6 +140,11 @@ REPLIES = {
 }
 
 
+def test_an_embedded_libcurl_keeps_the_body() -> None:
+    """We change some lines of it for that. Each way to build the module must say so to the core."""
+    assert KEEPS_BODY is (curlwire.build_info()["libcurl_linked"] == "embedded")
+
+
 @pytest.mark.parametrize("is_secure", [False, True], ids=["ws", "wss"])
 @pytest.mark.parametrize(("answer", "body"), REPLIES.values(), ids=list(REPLIES))
 def test_body(serve: Serve, answer: bytes, body: bytes, is_secure: bool) -> None:

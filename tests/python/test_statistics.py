@@ -32,8 +32,9 @@ def test_names_and_texts() -> None:
     assert [field.name for field in dataclasses.fields(curlwire.Statistics)] == names
     process = [field.name for field in dataclasses.fields(curlwire.ProcessStatistics)]
     assert process == [*names, "closed", "failed"]
+    lines = [line.strip() for line in (curlwire.Statistics.__doc__ or "").splitlines()]
     for key, _, _, text in rows():
-        assert f"    {key}: {text[0].lower()}{text[1:]}.\n" in (curlwire.Statistics.__doc__ or "")
+        assert f"{key}: {text[0].lower()}{text[1:]}." in lines
 
 
 def test_new() -> None:

@@ -6,6 +6,7 @@ return function(core, make_rules)
     local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
     local KEPT_SOCKETS = 4 -- ended connections whose messages the program has not taken yet
     local SLICE_S = 0.1    -- a wait looks this often whether another coroutine has called close or reconnect
+    local BUSY_S = 0.01    -- the same, while another coroutine connects
     local PARTS = {"uri", "headers", "subprotocols"}
     local HANDLERS = {on_connected = true, on_disconnected = true, on_message_received = true, on_closed = true}
 
@@ -201,9 +202,8 @@ return function(core, make_rules)
         end
     end
 
-    -- Makes an attempt, unless another coroutine does. An error of the program ends the socket.
+    -- Makes an attempt. An error of the program ends the socket.
     local function try(self, d)
-        if d.is_busy then return sleep(d, 0.01) end
         d.is_busy = true
         local ok, err = (rawget(core, "pcall") or pcall)(attempt, self, d)
         d.is_busy = false
@@ -226,12 +226,12 @@ return function(core, make_rules)
         while not d.ws do
             if d.state == "closed" then return nil, d.error.message, d.error end
             local left, wait = deadline - now(d), d.next_at - now(d)
-            if wait <= 0 then
+            if wait <= 0 and not d.is_busy then
                 try(self, d)
             elseif left <= 0 then
                 return timed_out(d, what)
-            else
-                sleep(d, math.min(wait, left, SLICE_S))
+            else -- for the next attempt, or for that of another coroutine
+                sleep(d, math.min(d.is_busy and BUSY_S or wait, left, SLICE_S))
             end
         end
         return true
