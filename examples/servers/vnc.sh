@@ -35,6 +35,7 @@ fail() {
 }
 
 version=$(bytes 12)
+[ -n "$version" ] || wait $! # the command has said why, and its exit code becomes ours
 printf 'RFB 003.008\n' >&3
 count=$(number 1)
 [ "$count" -gt 0 ] || fail "the server refuses: $(bytes "$(number 4)")"

@@ -65,6 +65,22 @@ class Run:
         return ended.stderr if code else ended.stdout
 
 
+# -- without a server
+
+
+@pytest.mark.parametrize("language", ["sh"])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("chromium", ["about:blank", "/dev/null"]), ("node_inspector", ["1"]), ("mosquitto", ["a", "b"]),
+        ("nats", ["a", "b"]), ("jupyter", ["1"]), ("vnc", []),
+    ],
+)  # fmt: skip
+def test_exit_code_of_the_command(run: Run, name: str, arguments: list[str]) -> None:
+    uri = f"ws://{servers.ADDRESS}:{servers.free_port()}/"
+    assert "(7)" in run(name, uri, *arguments, code=7, JUPYTER_TOKEN=servers.TOKEN)
+
+
 # -- Node's inspector
 
 
