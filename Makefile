@@ -6,7 +6,7 @@
 #   make test-one T=test_ping NAME='part of a name'   build and run one file of tests, or some of its tests
 #                      (T=test_x.py or T=test_x.lua LUA=5.1 too; VARIANT=asan or tsan, LIBCURL=system)
 #   make test-quick    run some of the tests on what is built, in 2 minutes
-#   make test-all      run every test, then the suites beside busy loops, then in fresh minimal systems: hours
+#   make test-all      run every test, test-real-servers, the suites beside busy loops, and in fresh minimal systems: hours
 #   make all           build the library, the Python module and the Lua modules into build/
 #   make core          build the library: build/release/libcurlwire.a and .so
 #   make python        build the Python module; use it with PYTHONPATH=build/python
@@ -16,6 +16,7 @@
 #   make test-core     run the C tests on what is built, after sh scripts/install.sh test
 #   make test-python   run the Python tests on what is built
 #   make test-lua      run the Lua tests on what is built
+#   make test-real-servers  install the servers of examples/servers/ (500 MB) and run the programs with them
 #   make test-conformance  run the test vectors of RFC 6455 in Python and in every Lua
 #   make asan          run the C and Lua tests under AddressSanitizer and UBSan
 #   make tsan          run them under ThreadSanitizer
@@ -120,7 +121,8 @@ LUA_SIDE     := $(wildcard bindings/lua/curlwire/*.lua)
 TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/test_*.c))
 
 .PHONY: menu all demo test test-one test-quick test-all core python lua core-tests test-core test-python test-lua \
-        test-conformance asan tsan stress load fuzz fuzz-targets autobahn analyse coverage mutants mutant-parts mutants-run \
+        test-real-servers test-conformance asan tsan stress load fuzz fuzz-targets autobahn analyse coverage mutants \
+        mutant-parts mutants-run \
         wheel test-wheels rocks test-rocks sources-update \
         lint controls docs errors idn format cross bench bench-quick bench-check dist rock install \
         install-rock \
@@ -142,6 +144,7 @@ test-one:
 
 test-all:
 	@sh scripts/test.sh
+	@$(MAKE) --no-print-directory test-real-servers
 	@$(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/repeat.py
 	@sh scripts/minimal.sh
 
@@ -328,7 +331,7 @@ SYSTEM    := $(if $(filter system,$(LIBCURL)),-system)
 $(VENV)/python:
 	@echo "make: the tools of the tests are not installed. Run: sh scripts/install.sh test" >&2; exit 1
 
-test-quick test-core test-python test-lua test-conformance asan tsan stress load fuzz analyse coverage mutants lint \
+test-quick test-core test-python test-lua test-real-servers test-conformance asan tsan stress load fuzz analyse coverage mutants lint \
 controls docs errors format cross: | $(VENV)/python
 
 test-quick:
@@ -339,6 +342,9 @@ test-python:
 	@$(RUN_TESTS) python$(SYSTEM)
 test-lua:
 	@$(RUN_TESTS) $(if $(SYSTEM),,lua-5.1 lua-5.2 lua-5.3) lua-5.4$(SYSTEM) lua-jit$(SYSTEM)
+test-real-servers:
+	@sh scripts/install.sh real-servers
+	@$(VENV)/python scripts/run_tests.py real-servers
 test-conformance:
 	@$(RUN_TESTS) conformance$(SYSTEM)
 asan:

@@ -114,6 +114,7 @@ def run_mypy(*names: str) -> None:
         "tests/command",
         "tests/faults",
         "tests/python",
+        "tests/real_servers",
         "tests/servers",
     )
     path = os.pathsep.join(str(ROOT / name) for name in names_of_folders)
@@ -145,7 +146,7 @@ def run_pyright() -> None:
 
 
 def run_shellcheck() -> None:
-    call("shellcheck", *files("scripts/*.sh", ".ci/run"))
+    call("shellcheck", *files("scripts/*.sh", "examples/servers/*.sh", ".ci/run"))
 
 
 def check_github(pattern: str, schema: str) -> None:
@@ -181,6 +182,10 @@ def lint() -> list[Test]:
         ),
         ("mypy of the fuzz scripts", partial(run_mypy, *files("tests/fuzz/*.py"))),
         ("mypy of the tests of the command", partial(run_mypy, *files("tests/command/*.py"))),
+        (
+            "mypy of the tests with real servers",
+            partial(run_mypy, *files("tests/real_servers/*.py", "examples/servers/*.py")),
+        ),
         ("mypy of the tests of resources", partial(run_mypy, *files("tests/resources/*.py"))),
         (
             "mypy of the Autobahn scripts",

@@ -512,7 +512,9 @@ def c_page() -> str:
 def examples_page() -> str:
     """The programs of examples/."""
     parts = ["# Examples\n", "The programs of the folder `examples`. Each has its usage in its first lines.\n"]
-    for path in sorted((ROOT / "examples").iterdir()):
-        language = {".py": "python", ".lua": "lua", ".c": "c"}[path.suffix]
-        parts += [heading(2, plain(path.name), path.name), fence(language, read(path).rstrip())]
+    folder = ROOT / "examples"
+    for path in sorted([*folder.glob("*.*"), *folder.glob("servers/*.*")]):
+        language = {".py": "python", ".lua": "lua", ".c": "c", ".sh": "sh"}[path.suffix]
+        name = str(path.relative_to(folder))
+        parts += [heading(2, plain(name), name), fence(language, read(path).rstrip())]
     return "\n".join(parts)

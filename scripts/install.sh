@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs the packages that are missing, and prints their names.
 #
-#     sh scripts/install.sh [c | python | lua | demo | test | bench]
+#     sh scripts/install.sh [c | python | lua | demo | test | bench | real-servers]
 #
 #   c      a C compiler and the headers of OpenSSL and zlib, which build the C library
 #   python the same with Python's headers and venv, for `pip install .`
@@ -11,8 +11,10 @@
 #   test   what the tests need: more packages, also libcurl 8.14.1 or later, on Debian 12 from its backports; Python
 #          packages into build/venv, npm packages into build/node, nginx's Lua module into build/nginx-lua
 #   bench  what the benchmark needs: lua-http; bench/run.py installs the Python clients itself
+#   real-servers  the servers of examples/servers/, beside what test installs: 500 MB, most of it Chromium; Python packages
+#          into build/real-servers
 #
-# All but test and bench use only Debian's packages, and none from backports. Works on Debian 12 and later, and on systems with its packages,
+# All but test, bench and real-servers use only Debian's packages, and none from backports. Works on Debian 12 and later, and on systems with its packages,
 # as root or with sudo. Needs only a shell and apt. If nothing is missing, it is quick and uses no network. PYTHON
 # selects another Python.
 set -eu
@@ -20,9 +22,9 @@ cd "$(dirname "$0")/.."
 
 KIND=${1:-demo}
 case $KIND in
-c | python | lua | demo | test | bench) ;;
+c | python | lua | demo | test | bench | real-servers) ;;
 *)
-    echo "usage: install.sh [c | python | lua | demo | test | bench]" >&2
+    echo "usage: install.sh [c | python | lua | demo | test | bench | real-servers]" >&2
     exit 2
     ;;
 esac
@@ -60,6 +62,11 @@ if [ "$KIND" = bench ]; then
     PACKAGES="$PACKAGES python3-venv lua-http lua5.1 liblua5.1-0-dev lua5.3 liblua5.3-dev
     luajit libluajit-5.1-dev"
 fi
+if [ "$KIND" = real-servers ]; then
+    # mosquitto-clients: another client checks what ours publishes. lua-cjson: the JSON of the programs in Lua
+    PACKAGES="python3 python3-venv nodejs chromium mosquitto mosquitto-clients nats-server tigervnc-standalone-server
+    lua5.4 lua-cjson"
+fi
 CURL_PACKAGE=libcurl4-openssl-dev # only the tests use the system's libcurl
 
 say() {
@@ -90,6 +97,7 @@ look_only() {
     python) modules=venv ;;
     lua) commands="$commands luarocks" ;;
     demo | test | bench) commands="$commands openssl lua5.4" modules="setuptools websockets tqdm" ;;
+    real-servers) commands="python3 node chromium mosquitto mosquitto_sub nats-server Xvnc lua5.4" modules=venv ;;
     esac
     for command in $commands; do
         has "$command" || missing="$missing $command"
@@ -232,7 +240,7 @@ install_packages() {
     # keep apt from starting the service of a package
     guard=
     case $wanted in
-    *nginx* | *squid* | *dante* | *openssh-server* | *krb5*)
+    *nginx* | *squid* | *dante* | *openssh-server* | *krb5* | *mosquitto* | *nats-server*)
         if [ ! -e /usr/sbin/policy-rc.d ]; then
             guard=/usr/sbin/policy-rc.d
             printf '#!/bin/sh\nexit 101\n' | as_root tee $guard >/dev/null
@@ -266,6 +274,15 @@ install_python() {
     "$PYTHON" -m venv --clear build/venv
     build/venv/bin/python -m pip install --progress-bar off --disable-pip-version-check -r tests/requirements.txt
     cp tests/requirements.txt build/venv/requirements.done
+}
+
+install_real_servers() {
+    requirements=tests/real_servers/requirements.txt
+    is_done $requirements build/real-servers/requirements.done && return
+    say "installing Python packages into build/real-servers"
+    "$PYTHON" -m venv --clear build/real-servers
+    build/real-servers/bin/python -m pip install --progress-bar off --disable-pip-version-check -r $requirements
+    cp $requirements build/real-servers/requirements.done
 }
 
 install_node() {
@@ -319,4 +336,6 @@ if [ "$KIND" = test ]; then
     install_python
     install_node
     unpack_nginx_lua
+elif [ "$KIND" = real-servers ]; then
+    install_real_servers
 fi

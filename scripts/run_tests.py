@@ -219,6 +219,12 @@ def conformance_system() -> Counts:
     return total
 
 
+def real_servers() -> Counts:
+    """Runs the programs of examples/servers/. Chromium reserves more than our limit on address space."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "300"]
+    return run("real-servers", [*command, "tests/real_servers"], built(), is_bounded=False)
+
+
 def packages(kind: str) -> Counts:
     """Tests the wheels that `make wheel` has built, or the rocks of `make rocks`."""
     command = [sys.executable, f"packaging/test_{kind}.py"]
@@ -277,14 +283,16 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
     "packaging": lambda: pytest("packaging/test_packaging.py"),
     "wheels": lambda: packages("wheels"),
     "rocks": lambda: packages("rocks"),
+    "real-servers": real_servers,
     "examples": lambda: listed("examples", checks.examples()),
 }
 
 
 # They run only if they are named, or by `make test-all`. The first two need root, and `make wheel` or
-# `make rocks` before them; the suite wheels takes half an hour. The others take two minutes each: those of Lua
+# `make rocks` before them; the suite wheels takes half an hour. real-servers needs 500 MB of servers, which
+# `sh scripts/install.sh real-servers` installs. The others take two minutes each: those of Lua
 # try what other suites try with another Lua or another libcurl, and coverage tries only the tests.
-OPTIONAL = ("wheels", "rocks", "coverage", "lua-5.2", "lua-5.4-system", "lua-jit-system")
+OPTIONAL = ("wheels", "rocks", "real-servers", "coverage", "lua-5.2", "lua-5.4-system", "lua-jit-system")
 
 # These suites take 2 minutes together on two processors, if everything is built.
 QUICK = ("python", "lua-5.4", "core", "lint", "examples")

@@ -75,6 +75,7 @@ CASES: tuple[tuple[int, list[str], bytes, str], ...] = (
     (112, ["--no-stdin", "--expect", "b+", script(text("a"), "close:1000")], b"", "--expect"),
     (112, ["--no-stdin", "--until", "b+", script(text("a"), "close:1000")], b"", "--until"),
     (113, ["--jsonrpc", script("frame:1", text(RPC), "echo")], b"a\n", "1 replies"),
+    (113, ["--jsonrpc", script("frame:1", text('{"error":{"code":1}}'), "echo")], b"a\n", "1 replies"),
 )
 SIGNALS = {130: signal.SIGINT, 143: signal.SIGTERM}
 ELSEWHERE = {35, 55, 97, *SIGNALS}  # below

@@ -155,6 +155,14 @@ def test_binary_messages() -> None:
     assert run(*words, stdin=b"a\nbc\n").out == "binary 1 1\nbinary 2 2\n"
 
 
+def test_jsonrpc_error_without_an_id() -> None:
+    """It answers the oldest request without a reply; the others still get theirs."""
+    error, two = '{"id":null,"error":{"code":-32700}}', '{"id":2,"result":2}'
+    uri = script("frame:2", text(error, two), "echo")
+    ended = run("--jsonrpc", uri, stdin=b"one\ntwo\n")
+    assert (ended.code, ended.out) == (113, f"{error}\n{two}\n")
+
+
 def test_jsonrpc_orders_replies() -> None:
     replies = ['{"id":2,"result":"b"}', '{"method":"news"}', '{"id":1,"result":"a"}']
     uri = script("frame:2", text(*replies), "echo")

@@ -45,6 +45,18 @@ class JsonRpc:
             )
         return json.dumps(value, ensure_ascii=False)
 
+    def _answered(self, one: Any) -> str:
+        """Returns the JSON of the id that a reply answers, or "" if it is no reply.
+
+        A server that could not read a request sends an error with the id null or without an id. Its request is
+        taken to be the oldest without a reply. It would wait for ever otherwise.
+        """
+        if not isinstance(one, dict) or "method" in one:
+            return ""
+        if one.get("id") is None and "error" in one and "null" not in self.replies:
+            return next((key for key, reply in self.replies.items() if reply is None), "")
+        return json.dumps(one.get("id"))
+
     def take(self, message: str | bytes) -> list[str | bytes]:
         """Returns what is to be written now that a message has come."""
         data = message.encode() if isinstance(message, str) else message
@@ -53,7 +65,7 @@ class JsonRpc:
         except ValueError:
             return [data]
         for one in value if isinstance(value, list) else [value]:
-            key = json.dumps(one.get("id")) if isinstance(one, dict) and "method" not in one else ""
+            key = self._answered(one)
             if key not in self.replies:
                 return [data]
             self.errors += "error" in one
