@@ -150,12 +150,15 @@ local curlwire = {}
 ---@field trace_secret_headers string[] Names of further headers whose values a trace masks. Default {}
 ---@field cookie_file string|nil File of cookies to send, in Netscape's form; it is only read. Default nil
 ---@field cookie_jar curlwire.CookieJar|string|nil A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake. Default nil
----@field proxy_client_certificate string|nil PEM file of the certificate that an https:// proxy may ask for, and its chain. Default nil
+---@field proxy_client_certificate string|nil PEM file of the certificate that an https:// proxy may ask for, and its chain; or a PKCS#12 file. Default nil
 ---@field proxy_client_key string|nil PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate. Default nil
----@field proxy_client_key_password string|nil Password of that key. Default nil
+---@field proxy_client_key_password string|nil Password of that key, or of the PKCS#12 file. Default nil
 ---@field keepalive "idle"|"ping"|"pong"|"off" idle: pings while no data arrives; ping: pings at every ping_interval; pong: unsolicited pongs instead; off: neither. Default "idle"
 ---@field send_high_water_mark integer How much the socket queues for sends that do not wait; an empty queue takes one message of any size. Bytes, default 262144
 ---@field send_low_water_mark integer on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark counts. Bytes, default 131072
+---@field proxy_client_certificate_type "pem"|"p12" Form of proxy_client_certificate; p12: PKCS#12. Default "pem"
+---@field proxy_client_certificate_data string|nil What the file proxy_client_certificate would have, in place of it. At most 1048576 bytes, default nil
+---@field proxy_client_key_data string|nil What the file proxy_client_key would have, in place of it. At most 1048576 bytes, default nil
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.

@@ -139,7 +139,7 @@ cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(
     if (status == CW_OK)
         status = check_logins(h, info);
     if (status == CW_OK && h->proxy.kind == CW__PROXY_HTTPS)
-        status = cw__proxy_certificate_check(&settings->client);
+        status = cw__client_certificate_check(&settings->client);
     if (status != CW_OK)
         return status;
     cw__proxy_restart(h);
@@ -191,7 +191,7 @@ static CURLcode set_tls(const cw__handshake *h)
         SET(CURLOPT_PROXY_CAINFO, h->authorities.file);
         SET(CURLOPT_PROXY_CAPATH, h->folder);
     }
-    return code == CURLE_OK ? cw__proxy_certificate_set(&settings->client, easy) : code;
+    return code == CURLE_OK ? cw__client_certificate_set(&settings->client, easy) : code;
 }
 
 /* Copies a text and percent-encodes all that is not a letter or a digit. Returns the end of the copy. */
