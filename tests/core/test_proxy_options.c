@@ -251,7 +251,8 @@ static void test_logins(void)
         h = create("ws://server.test/", "http://proxy.test:3128");
         CHECK((h == NULL) == (rows[i].words != NULL));
         if (rows[i].words)
-            CHECK(strstr(cw_error_message(), rows[i].words) && strstr(cw_error_message(), "9.9.9"));
+            CHECK(strstr(cw_error_message(), rows[i].words) && strstr(cw_error_message(), "9.9.9") &&
+                  cw_error_option() == CW_OPT_PROXY_AUTH);
         else if (rows[i].logins & CW__LOGIN_NEGOTIATE)
             CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "");
         else

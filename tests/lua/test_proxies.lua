@@ -66,6 +66,7 @@ test("proxies_auth", function()
     assert(err.message:find("correct proxy_credential", 1, true), err.message)
     err = fails(support.echo(), {proxy = proxy("basic"), proxy_credential = credential, proxy_auth = {"negotiate"}})
     assert(err.http_status == 407 or err.message:find("was built without GSSAPI", 1, true), err.message)
+    equal(err.option, "proxy_auth")
 end)
 
 test("proxies_pre_proxy", function()

@@ -469,10 +469,27 @@ def test_login_that_libcurl_lacks() -> None:
         ws = MessageWebSocket(proxy=real("basic", "http", LOGIN), proxy_auth=[login])
         with pytest.raises(curlwire.ConnectError) as caught:
             ws.connect(echo())
+        assert caught.value.option == "proxy_auth"
         if "was built without" in str(caught.value):
             assert words in str(caught.value) and "load another libcurl" in str(caught.value), feature
         else:  # the system's libcurl has both
             assert caught.value.http_status == 407
+
+
+@pytest.mark.parametrize("logins", [["negotiate", "ntlm", "basic"], None])
+def test_a_proxy_that_offers_what_libcurl_lacks(logins: list[Any] | None) -> None:
+    """The error says that the login cannot be had. The proxy gets no password."""
+    if curlwire.build_info()["libcurl_linked"] == "system":  # Debian's has both
+        return
+    answer = challenge("NTLM\nProxy-Authenticate: Negotiate")
+    with Proxy(answer) as proxy:
+        uri = f"http://127.0.0.1:{proxy.port}"
+        error = fails(echo(), proxy=uri, proxy_credential=CREDENTIAL, proxy_auth=logins)
+        assert proxy.connections == 1
+    assert "it offers the login Negotiate and NTLM only, which the loaded libcurl was built without" in str(
+        error
+    )
+    assert error.option == "proxy_auth" and error.http_status == 407
 
 
 def test_logins_without_a_proxy() -> None:

@@ -407,6 +407,8 @@ bool cw__proxy_answered(cw__handshake *h);
 void cw__proxy_tries_again(cw__handshake *h);
 /* Forgets how far the last transfer came. */
 void cw__proxy_restart(cw__handshake *h);
+/* Returns the set of logins that the loaded libcurl has. */
+unsigned cw__proxy_logins_available(void);
 
 /* ---- From verdict.c: the result of a handshake ------------------------------------------------------------ */
 

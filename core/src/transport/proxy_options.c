@@ -78,19 +78,29 @@ bool cw__proxy_answered(cw__handshake *h)
     return true;
 }
 
-/* Checks that the loaded libcurl can do one of the logins. */
-static cw_status check_logins(const cw__handshake *h, const curl_version_info_data *info)
+unsigned cw__proxy_logins_available(void)
 {
-    unsigned logins = h->proxy_settings.logins, can = CW__LOGIN_BASIC | CW__LOGIN_DIGEST;
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    unsigned logins = CW__LOGIN_BASIC | CW__LOGIN_DIGEST;
 
     if (info->features & CURL_VERSION_SPNEGO)
-        can |= CW__LOGIN_NEGOTIATE;
+        logins |= CW__LOGIN_NEGOTIATE;
     if (info->features & CURL_VERSION_NTLM)
-        can |= CW__LOGIN_NTLM;
-    if (!logins || logins & can || h->proxy.kind == CW__PROXY_NONE || h->proxy.kind == CW__PROXY_SOCKS)
+        logins |= CW__LOGIN_NTLM;
+    return logins;
+}
+
+/* Leaves out the logins that the loaded libcurl lacks. Fails if it lacks all of them. */
+static cw_status check_logins(cw__handshake *h, const curl_version_info_data *info)
+{
+    unsigned logins = h->proxy_settings.logins;
+
+    h->proxy_settings.logins &= cw__proxy_logins_available();
+    if (!logins || h->proxy_settings.logins || h->proxy.kind == CW__PROXY_NONE ||
+        h->proxy.kind == CW__PROXY_SOCKS)
         return CW_OK;
-    return cw__fail(
-        CW_UNSUPPORTED,
+    return cw__fail_limit(
+        CW_UNSUPPORTED, CW_OPT_PROXY_AUTH,
         "proxy_auth cannot be used: the loaded libcurl %s was built without %s; add digest or basic to "
         "proxy_auth, or load another libcurl",
         info->version,

@@ -35,9 +35,9 @@ bool cw__proxy_set_credential(cw__proxy *p, const char *user, const char *passwo
 enum { CW__LOGIN_BASIC = 1, CW__LOGIN_DIGEST = 2, CW__LOGIN_NEGOTIATE = 4, CW__LOGIN_NTLM = 8 };
 
 /* Sets the error for a proxy that answered CONNECT with a status other than 2xx; 0 = the answer has no status. lines are the
- * headers of its answer. logins is the set that was allowed. */
+ * headers of its answer. logins is the set that was allowed, available the set that the loaded libcurl has. */
 void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, const char *lines,
-                       unsigned logins, cw__error *error);
+                       unsigned logins, unsigned available, cw__error *error);
 
 /* ---- From notes.c: what libcurl's log says of TLS ------------------------------------------------------------ */
 

@@ -171,7 +171,7 @@ static void refused_by_proxy(const cw__handshake *h, cw__error *error)
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
     cw__proxy_refused(&h->proxy, h->host, (int)http_status, cw__reply_lines(&h->reply),
-                      h->proxy_settings.logins, error);
+                      h->proxy_settings.logins, cw__proxy_logins_available(), error);
 }
 
 /* Fills in which file of authorities was in use. */
