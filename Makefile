@@ -28,6 +28,7 @@
 #   make coverage      list the lines of the core that the C tests do not reach
 #   make mutants       change the core in one place at a time, and see whether the C tests fail. MUTANTS="--sample 50 reply"
 #   make lint          check style, types, warnings, sizes of files, includes, and generated files
+#   make annotations   check the annotations for Lua by a checker of types, which the first run builds by cargo
 #   make controls      generate types, annotations and docs/controls.md from the table of controls in curlwire.h
 #   make errors        generate docs/errors.md and docs/statuses.md, the tables of errors, from the sources
 #   make idn           generate the table of host names (idn_table.c) from Unicode's data
@@ -124,7 +125,7 @@ TESTS        := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(wildcard tests/core/t
         test-real-servers test-conformance asan tsan stress load fuzz fuzz-targets autobahn analyse coverage mutants \
         mutant-parts mutants-run \
         wheel test-wheels rocks test-rocks sources-update \
-        lint controls docs errors idn format cross bench bench-quick bench-check dist rock install \
+        lint annotations controls docs errors idn format cross bench bench-quick bench-check dist rock install \
         install-rock \
         uninstall clean libcurl check-libcurl FORCE
 
@@ -145,6 +146,7 @@ test-one:
 test-all:
 	@sh scripts/test.sh
 	@$(MAKE) --no-print-directory test-real-servers
+	@$(VENV)/python scripts/annotations.py
 	@$(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/repeat.py
 	@sh scripts/minimal.sh
 
@@ -380,6 +382,8 @@ C_FILES := $(wildcard core/include/*.h core/src/*/*.[ch] bindings/*/src/*.[ch] t
 
 controls:
 	@PYTHONPATH=$(BUILD)/python $(VENV)/python scripts/controls.py
+annotations:
+	@$(VENV)/python scripts/annotations.py
 errors:
 	@$(VENV)/python scripts/errors.py
 	@$(VENV)/python scripts/statuses.py

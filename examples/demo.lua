@@ -88,7 +88,7 @@ local function peak_memory_mib()
     for line in io.lines("/proc/self/status") do
         local kib = line:match("^VmHWM:%s*(%d+) kB")
         if kib then
-            return tonumber(kib) / 1024
+            return assert(tonumber(kib)) / 1024
         end
     end
 end
@@ -99,7 +99,7 @@ local function large_file(mib)
     local there, back = os.tmpname(), os.tmpname()
     local random, file = assert(io.open("/dev/urandom", "rb")), assert(io.open(there, "wb"))
     for _ = 1, mib do
-        assert(file:write(random:read(CHUNK_BYTES)))
+        assert(file:write((assert(random:read(CHUNK_BYTES)))))
     end
     random:close()
     file:close()
@@ -109,6 +109,7 @@ local function large_file(mib)
     local ws = curlwire.StreamWebSocket{ca_file = CA_FILE}
     assert(ws:connect(ECHO))
     local input, output = ws.input_stream, ws.output_stream
+    ---@type number, number, number
     local total, behind, done = mib * CHUNK_BYTES, 0, 0
     local function take(count)
         local chunk = assert(input:read(count))
@@ -148,6 +149,7 @@ local function refused()
     say("(4) an error on purpose: nobody listens")
     local ws, message, err = curlwire.connect(REFUSED)
     check(ws == nil, "a refused connection is an error")
+    assert(message and err)
     say("    %s", message)
     say("    status: %d %s", err.status, err.status_name)
     check(err.status == curlwire.WebErrorStatus.CannotConnect, "the status is CannotConnect")

@@ -12,7 +12,7 @@ local ws = curlwire.MessageWebSocket()
 ws.on_closed = on_closed
 local is_connected, message = ws:connect(URI)
 if not is_connected then
-    io.stderr:write("uwp_close.lua: ", message, "\n")
+    io.stderr:write("uwp_close.lua: ", tostring(message), "\n")
     os.exit(1)
 end
 print("closing: 1000")

@@ -303,19 +303,30 @@ def values(control: Control, none: str, default: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def lua_annotations(text: str, controls: list[Control]) -> str:
-    head = "---@class curlwire.Control\n"
+def replaced(text: str, head: str, lines: list[str]) -> str:
+    """Returns the text with these lines between a line and the next empty line."""
     before, _, behind = text.partition(head)
-    lines = [
-        f"---@field {control.key} {lua_type(control)} {control.text}. "
+    return before + head + "\n".join(lines) + "\n" + behind[behind.index("\n\n") + 1 :]
+
+
+def lua_annotations(text: str, controls: list[Control]) -> str:
+    """A program may leave each control out, but what it reads is nil only if the type says so."""
+    options = [
+        f"---@field {control.key}? {lua_type(control).removesuffix('|nil')} {control.text}. "
         f"{values(control, 'math.huge', lua_literal(control.default))}"
         for control in controls
     ]
-    lines.append(
+    read = [
+        f"---@field {control.key} {lua_type(control)}"
+        for control in controls
+        if not lua_type(control).endswith("|nil")
+    ]
+    read.append(
         f"---@field {ACTUAL} number How often the socket sends unsolicited pongs now. "
         "Seconds; 0 = it sends none. Read-only"
     )
-    return before + head + "\n".join(lines) + "\n" + behind[behind.index("\n\n") + 1 :]
+    text = replaced(text, "---@class curlwire.Options\n", options)
+    return replaced(text, "---@class curlwire.Control: curlwire.Options\n", read)
 
 
 def lua_table(controls: list[Control]) -> str:

@@ -212,7 +212,7 @@ CW_API const char *cw_web_status_name(int web_status);
  *   os_errno      errno of the failed system call; 0 = none
  *   option        the cw_option whose limit ended the call (receive_timeout, ping_timeout, max_message_size, max_fragments,
  *                 max_redirs), that decides what was refused (follow_location), or that a failure of TLS or on the way to the
- *                 server is about (pinned_public_key, tls_ciphers, interface, doh_url, ...); CW_OPTION_NONE = none. A binding
+ *                 server is about (pinned_public_key, client_key, interface, doh_url, ...); CW_OPTION_NONE = none. A binding
  *                 adds how to raise a limit in its language. CW_OPT_CA_FILE: no certificates of authorities were found;
  *                 cw_set_last_authorities can name some
  *   retry_after   the seconds after which the server or proxy that refused wants the next attempt (Retry-After,
@@ -266,7 +266,7 @@ typedef enum cw_compress { CW_COMPRESS_DEFAULT = 0, CW_COMPRESS_NEVER = 1, CW_CO
 /* Which code makes frames: libcurl (curl) or curlwire (native). Auto uses native where libcurl allows it. */
 typedef enum cw_framing { CW_FRAMING_AUTO = 0, CW_FRAMING_CURL = 1, CW_FRAMING_NATIVE = 2 } cw_framing;
 
-/* The form of the file client_certificate. */
+/* The form of the file client_certificate, or proxy_client_certificate. */
 typedef enum cw_client_certificate_type {
     CW_CLIENT_CERTIFICATE_PEM = 0,
     CW_CLIENT_CERTIFICATE_P12 = 1 /* PKCS#12 */
@@ -543,17 +543,23 @@ typedef enum cw_option_type {
     X(CW_OPT_COOKIE_JAR, "cookie_jar", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake") \
     X(CW_OPT_PROXY_CLIENT_CERTIFICATE, "proxy_client_certificate", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "PEM file of the certificate that an https:// proxy may ask for, and its chain") \
+      "PEM file of the certificate that an https:// proxy may ask for, and its chain; or a PKCS#12 file") \
     X(CW_OPT_PROXY_CLIENT_KEY, "proxy_client_key", CW_TYPE_TEXT, 0, 0, 0, BOTH, NULL, NULL, NULL, \
       "PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate") \
     X(CW_OPT_PROXY_CLIENT_KEY_PASSWORD, "proxy_client_key_password", CW_TYPE_SECRET, 0, 0, 0, BOTH, NULL, NULL, NULL, \
-      "Password of that key") \
+      "Password of that key, or of the PKCS#12 file") \
     X(CW_OPT_KEEPALIVE, "keepalive", CW_TYPE_ENUM, 0, 0, 3, BOTH, CW_WORDS("idle", "ping", "pong", "off"), NULL, NULL, \
       "idle: pings while no data arrives; ping: pings at every ping_interval; pong: unsolicited pongs instead; off: neither") \
     X(CW_OPT_SEND_HIGH_WATER_MARK, "send_high_water_mark", CW_TYPE_COUNT, 262144, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
       "How much the socket queues for sends that do not wait; an empty queue takes one message of any size") \
     X(CW_OPT_SEND_LOW_WATER_MARK, "send_low_water_mark", CW_TYPE_COUNT, 131072, 0, INT32_MAX, BOTH, NULL, NULL, NULL, \
-      "on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark counts")
+      "on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark counts") \
+    X(CW_OPT_PROXY_CLIENT_CERTIFICATE_TYPE, "proxy_client_certificate_type", CW_TYPE_ENUM, 0, 0, 1, BOTH, \
+      CW_WORDS("pem", "p12"), NULL, NULL, "Form of proxy_client_certificate; p12: PKCS#12") \
+    X(CW_OPT_PROXY_CLIENT_CERTIFICATE_DATA, "proxy_client_certificate_data", CW_TYPE_SECRET_BYTES, 0, 0, 1048576, BOTH, \
+      NULL, NULL, NULL, "What the file proxy_client_certificate would have, in place of it") \
+    X(CW_OPT_PROXY_CLIENT_KEY_DATA, "proxy_client_key_data", CW_TYPE_SECRET_BYTES, 0, 0, 1048576, BOTH, NULL, NULL, NULL, \
+      "What the file proxy_client_key would have, in place of it")
 /* clang-format on */
 
 typedef enum cw_option {

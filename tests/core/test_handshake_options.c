@@ -117,21 +117,42 @@ static void test_tls(void)
 /* Any file that can be read passes: libcurl finds out what is in it. */
 static void test_client_certificate(void)
 {
+    static char some_bytes[] = "x";
     static const struct {
         cw__client_certificate client;
+        cw_option option;
         const char *words;
     } bad[] = {
         {{.file = "/nowhere/c.pem", .key = "", .password = "s3cret"},
+         CW_OPT_CLIENT_CERTIFICATE,
          "client_certificate '/nowhere/c.pem' cannot be used: No such file or directory; check"},
         {{.file = "/", .key = "", .password = "s3cret"},
+         CW_OPT_CLIENT_CERTIFICATE,
          "client_certificate '/' cannot be used: it is not a regular"},
-        {{.file = "/dev/null", .key = "", .password = ""}, "it is not a regular file; set client_certificate"},
+        {{.file = "/dev/null", .key = "", .password = ""},
+         CW_OPT_CLIENT_CERTIFICATE,
+         "it is not a regular file; set client_certificate"},
         {{.file = "/proc/self/exe", .key = "/nowhere/k.pem", .password = "s3cret"},
+         CW_OPT_CLIENT_KEY,
          "client_key '/nowhere/k.pem' cannot be used: No such file"},
-        {{.file = "", .key = "/k", .password = ""}, "client_key is set without client_certificate"},
+        {{.file = "", .key = "/k", .password = ""},
+         CW_OPT_CLIENT_KEY,
+         "client_key is set without client_certificate: set client_certificate too, or "
+         "client_certificate_data"},
+        {{.file = "", .key = "", .key_data = {some_bytes, 1}, .password = "s3cret"},
+         CW_OPT_CLIENT_KEY_DATA,
+         "client_key_data is set without client_certificate"},
+        {{.file = "/c", .data = {some_bytes, 1}, .key = "", .password = ""},
+         CW_OPT_CLIENT_CERTIFICATE_DATA,
+         "client_certificate and client_certificate_data are both set: unset one of them"},
+        {{.file = "/c", .key = "/k", .key_data = {some_bytes, 1}, .password = ""},
+         CW_OPT_CLIENT_KEY_DATA,
+         "client_key and client_key_data are both set: unset one of them"},
         {{.file = "", .key = "", .password = "s3cret"},
+         CW_OPT_CLIENT_KEY_PASSWORD,
          "client_key_password is set without client_certificate"},
         {{.file = "/proc/self/exe", .key = "/proc/self/exe", .password = "", .is_pkcs12 = true},
+         CW_OPT_CLIENT_KEY,
          "client_key is set beside a PKCS#12 file"},
     };
     cw__handshake *h;
@@ -162,6 +183,7 @@ static void test_client_certificate(void)
         CHECK_INT(setting_count, 0);
         CHECK(strstr(cw_error_message(), bad[i].words) && !strstr(cw_error_message(), "s3cret"));
         CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
+        CHECK_INT(cw_error_option(), bad[i].option);
         cw__handshake_destroy(made("ws://server.test/", NULL)); /* without TLS nothing is looked at */
         CHECK(!find(CURLOPT_SSLCERT) && !find(CURLOPT_KEYPASSWD));
     }

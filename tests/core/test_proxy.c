@@ -5,6 +5,8 @@
 
 #include "transport/transport.h"
 
+enum { ALL = CW__LOGIN_BASIC | CW__LOGIN_DIGEST | CW__LOGIN_NEGOTIATE | CW__LOGIN_NTLM };
+
 /* ---- An environment ---- */
 
 static const char *const *environment; /* name, value, ..., NULL */
@@ -257,14 +259,14 @@ static void test_credential(void)
         cw__proxy p;
         CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", values[i])), CW_OK);
         CHECK(!p.has_credential);
-        cw__proxy_refused(&p, "host.test", 407, "", 0, &error);
+        cw__proxy_refused(&p, "host.test", 407, "", 0, ALL, &error);
         CHECK(strstr(error.message, i == 0 ? "set proxy_credential, or write user:password@ before the host"
                                            : "correct them in the URI of the proxy"));
         CHECK(cw__proxy_set_credential(&p, "j0hnny", "s3cret"));
         CHECK_STR(p.user, "j0hnny");
         CHECK_STR(p.password, "s3cret");
         CHECK_STR(p.url, "http://p.test:1");
-        cw__proxy_refused(&p, "host.test", 407, "", 0, &error);
+        cw__proxy_refused(&p, "host.test", 407, "", 0, ALL, &error);
         CHECK(strstr(error.message, "this user and password; correct proxy_credential"));
         CHECK(!strstr(error.message, "j0hnny") && !strstr(error.message, "s3cret"));
         cw__proxy_destroy(&p);
@@ -277,7 +279,7 @@ static void check_offer(const char *lines, unsigned logins, const char *words)
     cw__error error;
 
     CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", "http://u:p@p.test:1")), CW_OK);
-    cw__proxy_refused(&p, "host.test", 407, lines, logins, &error);
+    cw__proxy_refused(&p, "host.test", 407, lines, logins, ALL, &error);
     CHECK(strstr(error.message, words));
     CHECK_INT(error.http_status, 407);
     CHECK_INT(error.web_status, CW_WEB_ProxyAuthenticationRequired);
@@ -300,6 +302,38 @@ static void test_offers(void)
     check_offer("Proxy-Authenticate: Bearer\r\nProxy-Authenticate: ,\r\nProxy-Authenticate: Digest2\r\n", 0,
                 accepts_not);
     check_offer("WWW-Authenticate: Digest\r\nProxy-Authenticate:\r\n", 0, accepts_not);
+}
+
+/* A login that libcurl lacks is no advice. Negotiate needs no user. */
+static void test_lacking_logins(void)
+{
+    static const struct {
+        const char *proxy, *lines;
+        unsigned logins, available;
+        const char *words;
+    } rows[] = {
+        {"http://u:p@p.test:1", "Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n",
+         CW__LOGIN_BASIC, CW__LOGIN_BASIC | CW__LOGIN_DIGEST,
+         "it offers the login Negotiate and NTLM only, which the loaded libcurl was built without; load "
+         "another"},
+        {"http://p.test:1", "Proxy-Authenticate: Negotiate\r\n", 0, CW__LOGIN_BASIC,
+         "the login Negotiate only, which the loaded libcurl was built without"},
+        {"http://p.test:1", "Proxy-Authenticate: Negotiate\r\n", 0, ALL,
+         "the login Negotiate only; add it to proxy_auth"},
+        {"http://u:p@p.test:1", "Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: Digest x=y\r\n",
+         CW__LOGIN_BASIC, CW__LOGIN_BASIC | CW__LOGIN_DIGEST, "the login Digest only; add it to proxy_auth"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cw__proxy p;
+        cw__error error;
+        CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", rows[i].proxy)), CW_OK);
+        cw__proxy_refused(&p, "host.test", 407, rows[i].lines, rows[i].logins, rows[i].available, &error);
+        CHECK(strstr(error.message, rows[i].words) != NULL);
+        CHECK_INT(error.web_status, CW_WEB_ProxyAuthenticationRequired);
+        CHECK_INT(error.limit, CW_OPT_PROXY_AUTH + 1);
+        cw__proxy_destroy(&p);
+    }
 }
 
 #define USER   "j0hnny"
@@ -404,6 +438,7 @@ static const harness_test tests[] = {
     {"refused values: the error names the variable and shows no part of it", test_bad},
     {"the credential of the control", test_credential},
     {"the logins that a proxy offers", test_offers},
+    {"logins that libcurl lacks", test_lacking_logins},
     {"without memory", test_no_memory},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of proxy_options.c and proxy_certificate.c alone: the options that they set, and which challenges of a proxy libcurl may
+/* Tests of proxy_options.c alone, with client_certificate.c: the options that they set, and which challenges of a proxy libcurl may
  * answer. tests/python/test_proxies.py tests connections. */
 #include "curl_play.h"
 
@@ -124,23 +124,48 @@ static void test_proxies(void)
     CHECK(!strstr(cw_error_message(), "9.9.9"));
 }
 
+static char some_bytes[] = "x";
+
 static void test_proxy_certificate(void)
 {
     static const struct {
         cw__client_certificate client;
+        cw_option option;
         const char *words;
     } bad[] = {
         {{.file = "/nowhere/c.pem", .key = "", .password = "s3cret"},
+         CW_OPT_PROXY_CLIENT_CERTIFICATE,
          "proxy_client_certificate '/nowhere/c.pem' cannot be used: No such file or directory; check"},
-        {{.file = "/dev/null", .key = "", .password = ""}, "set proxy_client_certificate to a file"},
+        {{.file = "/dev/null", .key = "", .password = ""},
+         CW_OPT_PROXY_CLIENT_CERTIFICATE,
+         "set proxy_client_certificate to a file"},
         {{.file = "/proc/self/exe", .key = "/nowhere/k.pem", .password = "s3cret"},
+         CW_OPT_PROXY_CLIENT_KEY,
          "proxy_client_key '/nowhere/k.pem' cannot be used: No such file"},
-        {{.file = "", .key = "/k", .password = ""}, "proxy_client_key is set without proxy_client_certificate"},
-        {{.file = "", .key = "", .password = "s3cret"}, "proxy_client_key_password is set without"},
+        {{.file = "", .key = "/k", .password = ""},
+         CW_OPT_PROXY_CLIENT_KEY,
+         "proxy_client_key is set without proxy_client_certificate: set proxy_client_certificate too, or "
+         "proxy_client_certificate_data"},
+        {{.file = "", .key = "", .key_data = {some_bytes, 1}, .password = ""},
+         CW_OPT_PROXY_CLIENT_KEY_DATA,
+         "proxy_client_key_data is set without proxy_client_certificate"},
+        {{.file = "", .key = "", .password = "s3cret"},
+         CW_OPT_PROXY_CLIENT_KEY_PASSWORD,
+         "proxy_client_key_password is set without"},
+        {{.file = "/c", .data = {some_bytes, 1}, .key = "", .password = ""},
+         CW_OPT_PROXY_CLIENT_CERTIFICATE_DATA,
+         "proxy_client_certificate and proxy_client_certificate_data are both set: unset one of them"},
+        {{.file = "/c", .key = "/k", .key_data = {some_bytes, 1}, .password = ""},
+         CW_OPT_PROXY_CLIENT_KEY_DATA,
+         "proxy_client_key and proxy_client_key_data are both set: unset one of them"},
+        {{.file = "/c", .key = "", .key_data = {some_bytes, 1}, .password = "", .is_pkcs12 = true},
+         CW_OPT_PROXY_CLIENT_KEY_DATA,
+         "proxy_client_key_data is set beside a PKCS#12 file, which has the key: unset proxy_client_key_data"},
     };
 
     wish_nothing();
-    wishes.proxy.client = (cw__client_certificate){.file = "/proc/self/exe", .key = "", .password = ""};
+    wishes.proxy.client =
+        (cw__client_certificate){.file = "/proc/self/exe", .key = "", .password = "", .is_for_proxy = true};
     cw__handshake_destroy(made("wss://server.test/", "https://proxy.test:3128"));
     CHECK_STR(text_of(CURLOPT_PROXY_SSLCERT), "/proc/self/exe");
     CHECK_STR(text_of(CURLOPT_PROXY_SSLCERTTYPE), "PEM");
@@ -151,11 +176,25 @@ static void test_proxy_certificate(void)
     cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
     CHECK_STR(text_of(CURLOPT_PROXY_SSLKEY), "/proc/self/exe");
     CHECK_STR(text_of(CURLOPT_PROXY_KEYPASSWD), "s3cret");
+    wishes.proxy.client.key = wishes.proxy.client.file = "";
+    wishes.proxy.client.data = (cw__data){some_bytes, 1};
+    wishes.proxy.client.is_pkcs12 = true;
+    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
+    CHECK(find(CURLOPT_PROXY_SSLCERT_BLOB) && !find(CURLOPT_PROXY_SSLCERT) && !find(CURLOPT_SSLCERT_BLOB));
+    CHECK(!find(CURLOPT_PROXY_SSLKEY) && !find(CURLOPT_PROXY_SSLKEY_BLOB));
+    CHECK_STR(text_of(CURLOPT_PROXY_SSLCERTTYPE), "P12");
+    wishes.proxy.client.is_pkcs12 = false;
+    wishes.proxy.client.key_data = wishes.proxy.client.data;
+    cw__handshake_destroy(made("ws://server.test/", "https://proxy.test:3128"));
+    CHECK(find(CURLOPT_PROXY_SSLKEY_BLOB) && !find(CURLOPT_PROXY_SSLKEY) && !find(CURLOPT_SSLKEY_BLOB));
+    CHECK_STR(text_of(CURLOPT_PROXY_SSLCERTTYPE), "PEM");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         wishes.proxy.client = bad[i].client;
+        wishes.proxy.client.is_for_proxy = true;
         CHECK(create("wss://server.test/", "https://proxy.test:3128") == NULL);
         CHECK(strstr(cw_error_message(), bad[i].words) && !strstr(cw_error_message(), "s3c"));
         CHECK_INT(cw_error_web_status(), CW_WEB_UnexpectedClientError);
+        CHECK_INT(cw_error_option(), bad[i].option);
         cw__handshake_destroy(
             made("wss://server.test/", "http://proxy.test")); /* without TLS nothing is looked at */
         CHECK(!find(CURLOPT_PROXY_SSLCERT) && !find(CURLOPT_PROXY_KEYPASSWD));
@@ -212,7 +251,8 @@ static void test_logins(void)
         h = create("ws://server.test/", "http://proxy.test:3128");
         CHECK((h == NULL) == (rows[i].words != NULL));
         if (rows[i].words)
-            CHECK(strstr(cw_error_message(), rows[i].words) && strstr(cw_error_message(), "9.9.9"));
+            CHECK(strstr(cw_error_message(), rows[i].words) && strstr(cw_error_message(), "9.9.9") &&
+                  cw_error_option() == CW_OPT_PROXY_AUTH);
         else if (rows[i].logins & CW__LOGIN_NEGOTIATE)
             CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "");
         else

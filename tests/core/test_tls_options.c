@@ -69,7 +69,8 @@ static void test_data(void)
         cw__handshake *h;
         wish_nothing();
         wishes.ca_path = with_folder ? "/some/folder" : "";
-        wishes.tls = (cw__tls_options){.ca = data, .certificate = data, .key = data};
+        wishes.tls = (cw__tls_options){.ca = data};
+        wishes.client.data = wishes.client.key_data = data;
         h = made("wss://server.test/", "https://proxy.test:3128");
         CHECK(find(CURLOPT_CAINFO_BLOB) && find(CURLOPT_PROXY_CAINFO_BLOB) && !find(CURLOPT_CAINFO) &&
               !find(CURLOPT_PROXY_CAINFO));
@@ -171,7 +172,7 @@ static void test_refused(void)
     wishes.tls.pinned_public_key = PIN;
     refuse("ws://server.test/", CW_OPT_PINNED_PUBLIC_KEY, "pinned_public_key is set, and the URI is ws://");
     wishes.tls.pinned_public_key = "/nowhere/key.pem";
-    refuse("wss://server.test/", CW_OPTION_NONE,
+    refuse("wss://server.test/", CW_OPT_PINNED_PUBLIC_KEY,
            "pinned_public_key '/nowhere/key.pem' cannot be used: No such file");
     wishes.tls = (cw__tls_options){.is_13_least = true, .is_12_most = true};
     refuse("wss://server.test/", CW_OPT_TLS_MAX_VERSION, "so no version is left");

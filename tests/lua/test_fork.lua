@@ -48,7 +48,7 @@ local controls = {
     "tcp_user_timeout", "dscp", "doh_url", "curl_options", "trace_file", "trace_payload",
     "trace_secret_headers", "cookie_file", "cookie_jar",
     "proxy_client_certificate", "proxy_client_key", "proxy_client_key_password", "keepalive", "send_high_water_mark",
-    "send_low_water_mark",
+    "send_low_water_mark", "proxy_client_certificate_type", "proxy_client_certificate_data", "proxy_client_key_data",
 }
 local message_controls = {"message_type", "receive_mode", "max_message_size", "max_fragments"}
 local information = {

@@ -66,6 +66,7 @@ test("proxies_auth", function()
     assert(err.message:find("correct proxy_credential", 1, true), err.message)
     err = fails(support.echo(), {proxy = proxy("basic"), proxy_credential = credential, proxy_auth = {"negotiate"}})
     assert(err.http_status == 407 or err.message:find("was built without GSSAPI", 1, true), err.message)
+    equal(err.option, "proxy_auth")
 end)
 
 test("proxies_pre_proxy", function()
@@ -106,4 +107,66 @@ test("proxies_client_certificate", function()
     works(support.echo_tls(), {
         proxy = options.proxy, ca_file = support.ca_file(), proxy_client_certificate = both,
     })
+end)
+
+test("proxies_client_certificate_of_another_form", function()
+    local function with(controls)
+        controls.proxy, controls.proxy_ca_file = proxy("mutual", "https"), support.ca_file()
+        return controls
+    end
+    local function read(name)
+        local file = assert(io.open(support.tls_file(name), "rb"))
+        local bytes = file:read("*a")
+        file:close()
+        return bytes
+    end
+    works(support.echo(), with {
+        proxy_client_certificate = support.tls_file("client.p12"), proxy_client_certificate_type = "p12",
+        proxy_client_key_password = "s3cret",
+    })
+    works(support.echo(), with {
+        proxy_client_certificate_data = read("client.p12"), proxy_client_certificate_type = "p12",
+        proxy_client_key_password = "s3cret",
+    })
+    works(support.echo(), with {
+        proxy_client_certificate_data = read("purpose.pem"), proxy_client_key_data = read("purpose.key"),
+    })
+    local err = fails(support.echo(), with {
+        proxy_client_certificate_data = read("purpose.pem"), proxy_client_key_data = read("server.key"),
+    })
+    equal(err.option, "proxy_client_key_data")
+    equal(err.status_name, "UnexpectedClientError")
+    assert(err.message:find("proxy_client_key_data cannot be used: it has no PEM key", 1, true), err.message)
+end)
+
+-- The rows of test_controls_of_a_client_certificate_that_do_not_fit_together in tests/python/test_proxies.py.
+test("proxies_client_certificate_controls_together", function()
+    local path = support.tls_file("client-both.pem")
+    for _, start in ipairs {"", "proxy_"} do
+        local certificate, key = start .. "client_certificate", start .. "client_key"
+        for _, row in ipairs {
+            {key, key .. " is set without " .. certificate, {[key] = path}},
+            {key .. "_data", key .. "_data is set without " .. certificate, {[key .. "_data"] = "PEM"}},
+            {key .. "_password", key .. "_password is set without ", {[key .. "_password"] = "s3cret"}},
+            {
+                certificate .. "_data", certificate .. " and " .. certificate .. "_data are both set",
+                {[certificate] = path, [certificate .. "_data"] = "PEM"},
+            },
+            {
+                key .. "_data", key .. " and " .. key .. "_data are both set",
+                {[certificate] = path, [key] = path, [key .. "_data"] = "PEM"},
+            },
+            {
+                key, key .. " is set beside a PKCS#12 file",
+                {[certificate] = path, [certificate .. "_type"] = "p12", [key] = path},
+            },
+        } do
+            row[3].proxy = "https://localhost:1"
+            local err = fails("wss://localhost:1/", row[3])
+            assert(err.message:find(row[2], 1, true), err.message)
+            equal(err.option, row[1])
+            equal(err.status_name, "UnexpectedClientError")
+            equal(curlwire.get_status(err), curlwire.WebErrorStatus.UnexpectedClientError)
+        end
+    end
 end)

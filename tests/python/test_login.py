@@ -401,8 +401,9 @@ def test_ntlm_is_refused() -> None:
     ws = MessageWebSocket(http_auth="ntlm", server_credential=("user", SECRET))
     with pytest.raises(
         curlwire.WebSocketError, match=r'^http_auth cannot be "ntlm": its three messages need one'
-    ):
+    ) as caught:
         ws.connect("ws://127.0.0.1:9/")
+    assert caught.value.option == "http_auth"
     assert ws.state == "new"
 
 

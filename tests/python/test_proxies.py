@@ -22,7 +22,6 @@ from test_proxy import (
     ALL,
     assert_works,
     context,
-    demanding,
     fails,
     no_variables,
     tls_address,
@@ -470,93 +469,29 @@ def test_login_that_libcurl_lacks() -> None:
         ws = MessageWebSocket(proxy=real("basic", "http", LOGIN), proxy_auth=[login])
         with pytest.raises(curlwire.ConnectError) as caught:
             ws.connect(echo())
+        assert caught.value.option == "proxy_auth"
         if "was built without" in str(caught.value):
             assert words in str(caught.value) and "load another libcurl" in str(caught.value), feature
         else:  # the system's libcurl has both
             assert caught.value.http_status == 407
 
 
+@pytest.mark.parametrize("logins", [["negotiate", "ntlm", "basic"], None])
+def test_a_proxy_that_offers_what_libcurl_lacks(logins: list[Any] | None) -> None:
+    """The error says that the login cannot be had. The proxy gets no password."""
+    if curlwire.build_info()["libcurl_linked"] == "system":  # Debian's has both
+        return
+    answer = challenge("NTLM\nProxy-Authenticate: Negotiate")
+    with Proxy(answer) as proxy:
+        uri = f"http://127.0.0.1:{proxy.port}"
+        error = fails(echo(), proxy=uri, proxy_credential=CREDENTIAL, proxy_auth=logins)
+        assert proxy.connections == 1
+    assert "it offers the login Negotiate and NTLM only, which the loaded libcurl was built without" in str(
+        error
+    )
+    assert error.option == "proxy_auth" and error.http_status == 407
+
+
 def test_logins_without_a_proxy() -> None:
     assert_works(echo(), proxy=False, proxy_auth=["negotiate"])
     assert_works(echo(), proxy=real("socks_login", "socks5", LOGIN), proxy_auth=["digest"])
-
-
-# ---- the client certificate for a proxy
-
-
-def identity(**others: Any) -> dict[str, Any]:
-    """Returns the controls for squid's port that demands a client certificate."""
-    own = {"proxy": real("mutual", "https"), "proxy_ca_file": tls_folder() / "ca.pem"}
-    return {**own, "proxy_client_certificate": tls_folder() / "client-both.pem", **others}
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        {},
-        {"proxy_client_certificate": "purpose.pem", "proxy_client_key": "purpose.key"},
-        {
-            "proxy_client_certificate": "purpose.pem",
-            "proxy_client_key": "client-locked.key",
-            "proxy_client_key_password": "s3cret",
-        },
-    ],
-)
-def test_proxy_client_certificate(files: dict[str, str]) -> None:
-    controls = {key: tls_folder() / name if "password" not in key else name for key, name in files.items()}
-    assert_works(echo(), **identity(**controls))
-    assert_works(tls_address("good"), ca_file=tls_folder() / "ca.pem", **identity(**controls))
-    ws = MessageWebSocket(**identity(**controls))
-    assert "s3c" not in repr(ws.control)
-
-
-def test_proxy_client_certificate_is_refused() -> None:
-    """The errors name the proxy and the control, and show no password."""
-    folder = tls_folder()
-    rows: list[tuple[dict[str, Any], str]] = [
-        (
-            {"proxy_client_certificate": None},
-            "demands a client certificate: set proxy_client_certificate to one",
-        ),
-        (
-            {
-                "proxy_client_certificate": folder / "selfsigned.pem",
-                "proxy_client_key": folder / "selfsigned.key",
-            },
-            "",
-        ),
-        ({"proxy_client_key": folder / "server.key"}, "proxy_client_key '"),
-        ({"proxy_client_key": folder / "client-locked.key"}, "proxy_client_key_password is missing or wrong"),
-        (
-            {"proxy_client_key": folder / "client-locked.key", "proxy_client_key_password": "s3crets3cret"},
-            "proxy_client_key_password is missing or wrong",
-        ),
-        ({"proxy_client_certificate": folder / "purpose.pem"}, "proxy_client_certificate '"),
-        ({"proxy_client_certificate": folder / "purpose.key"}, "proxy_client_certificate '"),
-        (
-            {"proxy_client_certificate": None, "proxy_client_key": folder / "purpose.key"},
-            "proxy_client_key is set without proxy_client_certificate",
-        ),
-    ]
-    for others, words in rows:
-        error = fails(echo(), **identity(**others))
-        assert words in str(error), others
-        assert "s3cret" not in words_of(error)
-        assert error.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR
-
-
-def test_certificates_do_not_mix() -> None:
-    """The server's client certificate is not for the proxy, and the proxy's is not for the server."""
-    folder = tls_folder()
-    for key in ("client_certificate", "proxy_client_certificate"):
-        with demanding("tls12") as peer:
-            control: dict[str, Any] = {key: folder / "client-both.pem", "ca_file": folder / "ca.pem"}
-            uri = f"wss://localhost:{peer.port}/"
-            if key == "client_certificate":
-                control["proxy"] = f"https://localhost:{peer.port}"
-                uri = tls_address("good")
-            else:
-                control["proxy"] = real("tls", "https")
-            error = fails(uri, **control)
-        other = "proxy_client_certificate" if key == "client_certificate" else "client_certificate"
-        assert f"demands a client certificate: set {other} to one that it accepts" in str(error)

@@ -423,6 +423,7 @@ REASONS = {
     "PROXY_TLS13_CIPHERS": "it could weaken the check of a certificate",
     "CONNECT_ONLY": "curlwire sets it itself",
     "USERPWD": "use curlwire's server_credential instead",
+    "PROXY_SSLCERT": "use curlwire's proxy_client_certificate instead",
     "WRITEFUNCTION": "its value is a pointer",
     "WRITEDATA": "its value is a pointer",
     "CAINFO_BLOB": "its value is a pointer",

@@ -66,105 +66,168 @@ local curlwire = {}
 ---@field encode fun(value: any): string
 ---@field decode fun(text: string): any
 
----Settings of a socket. Give them to the constructor, or read and write them as ws.control.key. An unknown key and a wrong value
----raise an error. After a connect has begun, setting any key but message_type raises an error too.
----@class curlwire.Control
----@field message_type curlwire.MessageTypeGiven Type of the messages that output_stream and the frame calls send; may be set at any time. Default "binary"; MessageWebSocket only
----@field receive_mode "full"|"partial" full: whole messages; partial: parts of messages, as they arrive. Default "full"; MessageWebSocket only
----@field max_message_size integer|number|false In full mode, a larger message fails the connection with close code 1009. Bytes, default 67108864; math.huge = no limit; MessageWebSocket only
----@field supported_protocols string[] Subprotocols to offer to the server, in order of preference. Default {}
----@field no_delay boolean Whether small writes are sent at once (TCP_NODELAY). Default true
----@field connect_timeout curlwire.Timeout Limit for all of connecting: name look-up, every address, proxy, TLS, opening handshake. Seconds, default 60; math.huge = no limit
----@field send_timeout curlwire.Timeout How long a send may wait while the connection takes no byte. Seconds, default 30; math.huge = no limit
----@field receive_timeout curlwire.Timeout Limit for a blocking receive or read; iterating and handlers wait without a limit. Seconds, default 30; math.huge = no limit
----@field close_timeout number Limit for the closing handshake; it starts when the server's system has received all data. Seconds, default 10
----@field ping_interval curlwire.Timeout A keepalive ping is sent this long after the last ping or the last data; 0: no pings. Seconds, default 20; math.huge = no pings
----@field ping_timeout curlwire.Timeout If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds, default 20; math.huge = no limit
----@field ca_file string|nil PEM file of trusted certificates, used instead of the system's. Default nil
----@field crl_file string|nil PEM file of revocation lists, one for each authority in the server's certificate chain. Default nil
----@field verify boolean Whether the server's certificate and name are checked; false also ignores ca_file, ca_path and crl_file. Default true
----@field proxy_ca_file string|nil PEM file of trusted certificates for an https:// proxy; unset: the server's authorities. Default nil
----@field proxy_verify boolean Whether the certificate and name of an https:// proxy are checked, whatever verify says. Default true
----@field outbound_buffer_size integer The kernel's send buffer (SO_SNDBUF), which the system may round; 0: the system adapts it. Bytes, default 0
----@field inbound_buffer_size integer How much received data may wait in memory; above it reading stops, and TCP makes the server wait. Bytes, default 4194304
----@field framing "auto"|"curl"|"native" Which code makes frames: libcurl (curl) or our faster code (native); auto: native, where libcurl allows it. Default "auto"
----@field compression "none"|"deflate" deflate: offers to compress messages in both directions (RFC 7692); the server decides. Default "none"; needs libcurl 8.21.0
----@field server_max_window_bits integer Window of the server's compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
----@field client_max_window_bits integer Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
----@field server_no_context_takeover boolean Whether the server must compress each message without reference to earlier messages. Default false
----@field client_no_context_takeover boolean Whether curlwire compresses each message without reference to earlier messages. Default false
----@field compression_threshold integer Messages of fewer bytes are sent uncompressed. Bytes, default 128
----@field frame_size integer|number|false A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes, default 67108864; math.huge = no cuts
----@field ca_path string|nil Folder of trusted certificates that `openssl rehash` has prepared, used instead of the system's. Default nil
----@field desired_unsolicited_pong_interval curlwire.Timeout A pong that no ping asked for is sent this often, when no data is arriving; 0: no such pongs. Seconds, default 0; math.huge = no pongs
----@field max_fragments integer|number|false In full mode, a message in more fragments fails the connection with close code 1008. Default 131072; math.huge = no limit; MessageWebSocket only
----@field ping_payload string|nil What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers. At most 125 bytes, default nil
----@field server_credential string[]|string|nil User name and password for the server (Basic authentication), in place of those in the URI. Default nil
----@field proxy_credential string[]|string|nil User name and password for the proxy, in place of those in the environment variable. Default nil
----@field client_certificate string|nil PEM file of the certificate that a server may ask for, and its chain; or a PKCS#12 file. Default nil
----@field client_key string|nil PEM file of the key of client_certificate; unset: the key is in client_certificate. Default nil
----@field client_key_password string|nil Password of that key, or of the PKCS#12 file. Default nil
----@field client_certificate_type "pem"|"p12" Form of client_certificate; p12: PKCS#12. Default "pem"
----@field ignorable_server_certificate_errors ("Untrusted"|"IncompleteChain"|"InvalidName")[] Errors of the server's certificate that do not end the connect; every other check is still made. Default {}
----@field follow_location "none"|"all"|"safe" Which redirects are followed, never from wss to ws; safe: none to an address that is less public. Default "none"
----@field max_redirs integer How many redirects a connect follows, one after another. Default 10
----@field http_auth "basic"|"digest"|"negotiate"|"any"|"ntlm" How the user name and password prove who the user is; basic: sent with the first request; ntlm: an error. Default "basic"
----@field xoauth2_bearer string|nil Access token for the server (Bearer authentication), in place of a user name and password. Default nil
----@field netrc_file string|nil File of passwords by host (.netrc), for a URI and controls without a password. Default nil
----@field user_agent string|nil Header User-Agent; unset: the names and versions of curlwire and libcurl. Default nil
----@field origin string|nil Header Origin; unset: none is sent. Default nil
----@field proxy string|boolean|nil URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none. Default nil
----@field pre_proxy string|nil URI of a SOCKS proxy in front of an http:// or https:// proxy. Default nil
----@field proxy_headers table<string, string|string[]>|string[][]|string[]|nil Headers for an http:// or https:// proxy, which never gets the headers for the server. Default {}
----@field proxy_auth ("basic"|"digest"|"negotiate"|"ntlm")[] Logins for an http:// or https:// proxy, of which it chooses one; unset: basic. Default {}
----@field ca_data string|nil Trusted certificates as PEM, in place of ca_file. At most 4194304 bytes, default nil
----@field pinned_public_key string|nil The server's public key: 'sha256//' and its hash in base64, several joined by ';', or a PEM or DER file. Default nil
----@field tls_min_version "1.2"|"1.3" Oldest version of TLS that the server may use. Default "1.2"
----@field tls_max_version "1.2"|"1.3" Newest version of TLS that the server may use. Default "1.3"
----@field tls_ciphers string|nil Ciphers for TLS 1.2, in the form of the TLS library; OpenSSL: names with ':' between them. Default nil
----@field tls13_ciphers string|nil Ciphers for TLS 1.3, names with ':' between them. Default nil
----@field tls_groups string|nil Groups (curves) for the key exchange, names with ':' between them. Default nil
----@field client_certificate_data string|nil What the file client_certificate would have, in place of it. At most 1048576 bytes, default nil
----@field client_key_data string|nil What the file client_key would have, in place of it. At most 1048576 bytes, default nil
----@field tls_server_name string|nil Host name that TLS asks for (SNI) and that the certificate must list; unset: the host of the URI. Default nil
----@field ocsp_stapling boolean Whether the server must show with its certificate that the certificate is not revoked. Default false
----@field tls_session_resumption boolean Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate. Default false
----@field unix_socket_path string|nil Path of the Unix socket to connect to, in place of the URI's host and port. Default nil
----@field abstract_unix_socket string|nil Name of the abstract Unix socket to connect to, without a NUL in front (Linux only). Default nil
----@field interface string|nil Where the connection leaves: a network interface or a local address; also if!NAME, host!ADDRESS, ifhost!NAME!ADDRESS. Default nil
----@field local_port integer Local port of the connection; 0: the system chooses one. Default 0
----@field local_port_range integer How many ports to try, from local_port upwards. Default 1
----@field resolve string[] Addresses of hosts, in place of a name look-up: HOST:PORT:ADDRESS[,ADDRESS]. Default {}
----@field connect_to string[] Where to connect in place of a host and port: HOST1:PORT1:HOST2:PORT2; an empty part means any, or no change. Default {}
----@field happy_eyeballs_timeout number How long one address of a host may be silent before the next is tried beside it. Seconds, default 0.2
----@field tcp_keepalive boolean Whether the system sends TCP keepalive probes; pings of ping_interval need no TCP keepalive. Default false
----@field tcp_keepidle number With tcp_keepalive: how long the connection is idle before the first probe, in whole seconds. Seconds, default 60
----@field tcp_keepintvl number With tcp_keepalive: time between two probes, in whole seconds. Seconds, default 60
----@field tcp_keepcnt integer With tcp_keepalive: after so many probes without an answer the connection counts as lost. Default 9
----@field tcp_user_timeout number How long sent data may stay without acknowledgement before the connection counts as lost (Linux only); 0: the system's. Seconds, default 0
----@field dscp integer Class of the packets for routers (RFC 2474), such as 46 for expedited forwarding; 0: none. Default 0
----@field doh_url string|nil URL of a DNS-over-HTTPS server that looks the host up, in place of the system's resolver: https://host/path. Default nil
----@field curl_options table<string, integer|string> Other options of libcurl, by name without CURLOPT_, from a list of options that are safe. Default {}
----@field trace_file string|nil File that gets a trace of the connection: a line for each frame and header, with secrets masked. Default nil
----@field trace_payload integer How much of a frame's payload a trace shows; 0: nothing. Bytes, default 64
----@field trace_secret_headers string[] Names of further headers whose values a trace masks. Default {}
----@field cookie_file string|nil File of cookies to send, in Netscape's form; it is only read. Default nil
----@field cookie_jar curlwire.CookieJar|string|nil A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake. Default nil
----@field proxy_client_certificate string|nil PEM file of the certificate that an https:// proxy may ask for, and its chain. Default nil
----@field proxy_client_key string|nil PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate. Default nil
----@field proxy_client_key_password string|nil Password of that key. Default nil
----@field keepalive "idle"|"ping"|"pong"|"off" idle: pings while no data arrives; ping: pings at every ping_interval; pong: unsolicited pongs instead; off: neither. Default "idle"
----@field send_high_water_mark integer How much the socket queues for sends that do not wait; an empty queue takes one message of any size. Bytes, default 262144
----@field send_low_water_mark integer on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark counts. Bytes, default 131072
+---Settings of a socket, for its constructor. An unknown key and a wrong value raise an error.
+---@class curlwire.Options
+---@field message_type? curlwire.MessageTypeGiven Type of the messages that output_stream and the frame calls send; may be set at any time. Default "binary"; MessageWebSocket only
+---@field receive_mode? "full"|"partial" full: whole messages; partial: parts of messages, as they arrive. Default "full"; MessageWebSocket only
+---@field max_message_size? integer|number|false In full mode, a larger message fails the connection with close code 1009. Bytes, default 67108864; math.huge = no limit; MessageWebSocket only
+---@field supported_protocols? string[] Subprotocols to offer to the server, in order of preference. Default {}
+---@field no_delay? boolean Whether small writes are sent at once (TCP_NODELAY). Default true
+---@field connect_timeout? curlwire.Timeout Limit for all of connecting: name look-up, every address, proxy, TLS, opening handshake. Seconds, default 60; math.huge = no limit
+---@field send_timeout? curlwire.Timeout How long a send may wait while the connection takes no byte. Seconds, default 30; math.huge = no limit
+---@field receive_timeout? curlwire.Timeout Limit for a blocking receive or read; iterating and handlers wait without a limit. Seconds, default 30; math.huge = no limit
+---@field close_timeout? number Limit for the closing handshake; it starts when the server's system has received all data. Seconds, default 10
+---@field ping_interval? curlwire.Timeout A keepalive ping is sent this long after the last ping or the last data; 0: no pings. Seconds, default 20; math.huge = no pings
+---@field ping_timeout? curlwire.Timeout If nothing arrives for this long after a keepalive ping, the connection counts as lost. Seconds, default 20; math.huge = no limit
+---@field ca_file? string PEM file of trusted certificates, used instead of the system's. Default nil
+---@field crl_file? string PEM file of revocation lists, one for each authority in the server's certificate chain. Default nil
+---@field verify? boolean Whether the server's certificate and name are checked; false also ignores ca_file, ca_path and crl_file. Default true
+---@field proxy_ca_file? string PEM file of trusted certificates for an https:// proxy; unset: the server's authorities. Default nil
+---@field proxy_verify? boolean Whether the certificate and name of an https:// proxy are checked, whatever verify says. Default true
+---@field outbound_buffer_size? integer The kernel's send buffer (SO_SNDBUF), which the system may round; 0: the system adapts it. Bytes, default 0
+---@field inbound_buffer_size? integer How much received data may wait in memory; above it reading stops, and TCP makes the server wait. Bytes, default 4194304
+---@field framing? "auto"|"curl"|"native" Which code makes frames: libcurl (curl) or our faster code (native); auto: native, where libcurl allows it. Default "auto"
+---@field compression? "none"|"deflate" deflate: offers to compress messages in both directions (RFC 7692); the server decides. Default "none"; needs libcurl 8.21.0
+---@field server_max_window_bits? integer Window of the server's compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
+---@field client_max_window_bits? integer Window of our compressor, 2^n bytes; a smaller one saves memory and compresses less. 8 to 15 bits, default 15
+---@field server_no_context_takeover? boolean Whether the server must compress each message without reference to earlier messages. Default false
+---@field client_no_context_takeover? boolean Whether curlwire compresses each message without reference to earlier messages. Default false
+---@field compression_threshold? integer Messages of fewer bytes are sent uncompressed. Bytes, default 128
+---@field frame_size? integer|number|false A longer message is sent in frames of this size; a pong waits until the current frame is sent. Bytes, default 67108864; math.huge = no cuts
+---@field ca_path? string Folder of trusted certificates that `openssl rehash` has prepared, used instead of the system's. Default nil
+---@field desired_unsolicited_pong_interval? curlwire.Timeout A pong that no ping asked for is sent this often, when no data is arriving; 0: no such pongs. Seconds, default 0; math.huge = no pongs
+---@field max_fragments? integer|number|false In full mode, a message in more fragments fails the connection with close code 1008. Default 131072; math.huge = no limit; MessageWebSocket only
+---@field ping_payload? string What pings carry; unset: a number of eight bytes, which shows the ping that a pong answers. At most 125 bytes, default nil
+---@field server_credential? string[]|string User name and password for the server (Basic authentication), in place of those in the URI. Default nil
+---@field proxy_credential? string[]|string User name and password for the proxy, in place of those in the environment variable. Default nil
+---@field client_certificate? string PEM file of the certificate that a server may ask for, and its chain; or a PKCS#12 file. Default nil
+---@field client_key? string PEM file of the key of client_certificate; unset: the key is in client_certificate. Default nil
+---@field client_key_password? string Password of that key, or of the PKCS#12 file. Default nil
+---@field client_certificate_type? "pem"|"p12" Form of client_certificate; p12: PKCS#12. Default "pem"
+---@field ignorable_server_certificate_errors? ("Untrusted"|"IncompleteChain"|"InvalidName")[] Errors of the server's certificate that do not end the connect; every other check is still made. Default {}
+---@field follow_location? "none"|"all"|"safe" Which redirects are followed, never from wss to ws; safe: none to an address that is less public. Default "none"
+---@field max_redirs? integer How many redirects a connect follows, one after another. Default 10
+---@field http_auth? "basic"|"digest"|"negotiate"|"any"|"ntlm" How the user name and password prove who the user is; basic: sent with the first request; ntlm: an error. Default "basic"
+---@field xoauth2_bearer? string Access token for the server (Bearer authentication), in place of a user name and password. Default nil
+---@field netrc_file? string File of passwords by host (.netrc), for a URI and controls without a password. Default nil
+---@field user_agent? string Header User-Agent; unset: the names and versions of curlwire and libcurl. Default nil
+---@field origin? string Header Origin; unset: none is sent. Default nil
+---@field proxy? string|boolean URI of the proxy for every host; unset: the environment names the proxy, and the hosts that need none. Default nil
+---@field pre_proxy? string URI of a SOCKS proxy in front of an http:// or https:// proxy. Default nil
+---@field proxy_headers? table<string, string|string[]>|string[][]|string[] Headers for an http:// or https:// proxy, which never gets the headers for the server. Default {}
+---@field proxy_auth? ("basic"|"digest"|"negotiate"|"ntlm")[] Logins for an http:// or https:// proxy, of which it chooses one; unset: basic. Default {}
+---@field ca_data? string Trusted certificates as PEM, in place of ca_file. At most 4194304 bytes, default nil
+---@field pinned_public_key? string The server's public key: 'sha256//' and its hash in base64, several joined by ';', or a PEM or DER file. Default nil
+---@field tls_min_version? "1.2"|"1.3" Oldest version of TLS that the server may use. Default "1.2"
+---@field tls_max_version? "1.2"|"1.3" Newest version of TLS that the server may use. Default "1.3"
+---@field tls_ciphers? string Ciphers for TLS 1.2, in the form of the TLS library; OpenSSL: names with ':' between them. Default nil
+---@field tls13_ciphers? string Ciphers for TLS 1.3, names with ':' between them. Default nil
+---@field tls_groups? string Groups (curves) for the key exchange, names with ':' between them. Default nil
+---@field client_certificate_data? string What the file client_certificate would have, in place of it. At most 1048576 bytes, default nil
+---@field client_key_data? string What the file client_key would have, in place of it. At most 1048576 bytes, default nil
+---@field tls_server_name? string Host name that TLS asks for (SNI) and that the certificate must list; unset: the host of the URI. Default nil
+---@field ocsp_stapling? boolean Whether the server must show with its certificate that the certificate is not revoked. Default false
+---@field tls_session_resumption? boolean Whether a connect may resume a TLS session of an earlier connect, which has checked the certificate. Default false
+---@field unix_socket_path? string Path of the Unix socket to connect to, in place of the URI's host and port. Default nil
+---@field abstract_unix_socket? string Name of the abstract Unix socket to connect to, without a NUL in front (Linux only). Default nil
+---@field interface? string Where the connection leaves: a network interface or a local address; also if!NAME, host!ADDRESS, ifhost!NAME!ADDRESS. Default nil
+---@field local_port? integer Local port of the connection; 0: the system chooses one. Default 0
+---@field local_port_range? integer How many ports to try, from local_port upwards. Default 1
+---@field resolve? string[] Addresses of hosts, in place of a name look-up: HOST:PORT:ADDRESS[,ADDRESS]. Default {}
+---@field connect_to? string[] Where to connect in place of a host and port: HOST1:PORT1:HOST2:PORT2; an empty part means any, or no change. Default {}
+---@field happy_eyeballs_timeout? number How long one address of a host may be silent before the next is tried beside it. Seconds, default 0.2
+---@field tcp_keepalive? boolean Whether the system sends TCP keepalive probes; pings of ping_interval need no TCP keepalive. Default false
+---@field tcp_keepidle? number With tcp_keepalive: how long the connection is idle before the first probe, in whole seconds. Seconds, default 60
+---@field tcp_keepintvl? number With tcp_keepalive: time between two probes, in whole seconds. Seconds, default 60
+---@field tcp_keepcnt? integer With tcp_keepalive: after so many probes without an answer the connection counts as lost. Default 9
+---@field tcp_user_timeout? number How long sent data may stay without acknowledgement before the connection counts as lost (Linux only); 0: the system's. Seconds, default 0
+---@field dscp? integer Class of the packets for routers (RFC 2474), such as 46 for expedited forwarding; 0: none. Default 0
+---@field doh_url? string URL of a DNS-over-HTTPS server that looks the host up, in place of the system's resolver: https://host/path. Default nil
+---@field curl_options? table<string, integer|string> Other options of libcurl, by name without CURLOPT_, from a list of options that are safe. Default {}
+---@field trace_file? string File that gets a trace of the connection: a line for each frame and header, with secrets masked. Default nil
+---@field trace_payload? integer How much of a frame's payload a trace shows; 0: nothing. Bytes, default 64
+---@field trace_secret_headers? string[] Names of further headers whose values a trace masks. Default {}
+---@field cookie_file? string File of cookies to send, in Netscape's form; it is only read. Default nil
+---@field cookie_jar? curlwire.CookieJar|string A CookieJar, which sockets may share, or a file of cookies that is read before and written after the handshake. Default nil
+---@field proxy_client_certificate? string PEM file of the certificate that an https:// proxy may ask for, and its chain; or a PKCS#12 file. Default nil
+---@field proxy_client_key? string PEM file of the key of proxy_client_certificate; unset: the key is in proxy_client_certificate. Default nil
+---@field proxy_client_key_password? string Password of that key, or of the PKCS#12 file. Default nil
+---@field keepalive? "idle"|"ping"|"pong"|"off" idle: pings while no data arrives; ping: pings at every ping_interval; pong: unsolicited pongs instead; off: neither. Default "idle"
+---@field send_high_water_mark? integer How much the socket queues for sends that do not wait; an empty queue takes one message of any size. Bytes, default 262144
+---@field send_low_water_mark? integer on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark counts. Bytes, default 131072
+---@field proxy_client_certificate_type? "pem"|"p12" Form of proxy_client_certificate; p12: PKCS#12. Default "pem"
+---@field proxy_client_certificate_data? string What the file proxy_client_certificate would have, in place of it. At most 1048576 bytes, default nil
+---@field proxy_client_key_data? string What the file proxy_client_key would have, in place of it. At most 1048576 bytes, default nil
+
+---Settings of a socket, as ws.control.key reads them. Setting a key has the errors of the constructor. After a connect has begun,
+---setting any key but message_type raises an error too.
+---@class curlwire.Control: curlwire.Options
+---@field message_type curlwire.MessageTypeGiven
+---@field receive_mode "full"|"partial"
+---@field max_message_size integer|number|false
+---@field supported_protocols string[]
+---@field no_delay boolean
+---@field connect_timeout curlwire.Timeout
+---@field send_timeout curlwire.Timeout
+---@field receive_timeout curlwire.Timeout
+---@field close_timeout number
+---@field ping_interval curlwire.Timeout
+---@field ping_timeout curlwire.Timeout
+---@field verify boolean
+---@field proxy_verify boolean
+---@field outbound_buffer_size integer
+---@field inbound_buffer_size integer
+---@field framing "auto"|"curl"|"native"
+---@field compression "none"|"deflate"
+---@field server_max_window_bits integer
+---@field client_max_window_bits integer
+---@field server_no_context_takeover boolean
+---@field client_no_context_takeover boolean
+---@field compression_threshold integer
+---@field frame_size integer|number|false
+---@field desired_unsolicited_pong_interval curlwire.Timeout
+---@field max_fragments integer|number|false
+---@field client_certificate_type "pem"|"p12"
+---@field ignorable_server_certificate_errors ("Untrusted"|"IncompleteChain"|"InvalidName")[]
+---@field follow_location "none"|"all"|"safe"
+---@field max_redirs integer
+---@field http_auth "basic"|"digest"|"negotiate"|"any"|"ntlm"
+---@field proxy_auth ("basic"|"digest"|"negotiate"|"ntlm")[]
+---@field tls_min_version "1.2"|"1.3"
+---@field tls_max_version "1.2"|"1.3"
+---@field ocsp_stapling boolean
+---@field tls_session_resumption boolean
+---@field local_port integer
+---@field local_port_range integer
+---@field resolve string[]
+---@field connect_to string[]
+---@field happy_eyeballs_timeout number
+---@field tcp_keepalive boolean
+---@field tcp_keepidle number
+---@field tcp_keepintvl number
+---@field tcp_keepcnt integer
+---@field tcp_user_timeout number
+---@field dscp integer
+---@field curl_options table<string, integer|string>
+---@field trace_payload integer
+---@field trace_secret_headers string[]
+---@field keepalive "idle"|"ping"|"pong"|"off"
+---@field send_high_water_mark integer
+---@field send_low_water_mark integer
+---@field proxy_client_certificate_type "pem"|"p12"
 ---@field actual_unsolicited_pong_interval number How often the socket sends unsolicited pongs now. Seconds; 0 = it sends none. Read-only
 
 ---Options of curlwire.connect: all settings, and these.
----@class curlwire.ConnectOptions: curlwire.Control
+---@class curlwire.ConnectOptions: curlwire.Options
 ---@field headers table<string|integer, string|string[]>|nil request headers: name = value, name = {value, ...}, or pairs {name, value}; all of them are sent
 ---@field subprotocols string[]|nil the same as supported_protocols; give one of them
 ---@field socket_class function|nil curlwire.MessageWebSocket (the default) or curlwire.StreamWebSocket
 ---@field sock integer|nil a connection to the server that the program has made, as for set_connected_socket
 ---@field timeout curlwire.Timeout|nil limit for the whole connect, in place of connect_timeout
+
+---Options of curlwire.connect for a StreamWebSocket.
+---@class curlwire.StreamConnectOptions: curlwire.ConnectOptions
+---@field socket_class function curlwire.StreamWebSocket
 
 ---The speed of a connection, as the system has measured it: the members of UWP's BandwidthStatistics. All are 0 and false
 ---without a connection, and on systems other than Linux. They are estimates of the TCP connection, which leads to the proxy
@@ -366,12 +429,12 @@ local OutputStream = {}
 local InputStream = {}
 
 ---Makes a socket that is not connected.
----@param control curlwire.Control|nil
+---@param control curlwire.Options|nil
 ---@return curlwire.MessageWebSocket
 function curlwire.MessageWebSocket(control) end
 
 ---Makes a socket that is not connected.
----@param control curlwire.Control|nil
+---@param control curlwire.Options|nil
 ---@return curlwire.StreamWebSocket
 function curlwire.StreamWebSocket(control) end
 
@@ -383,10 +446,10 @@ function curlwire.StreamWebSocket(control) end
 ---@field max_elapsed number|nil no attempt begins later than this after the begin of its series; no limit by default
 ---@field stable_after number|nil the end of a connection that was open this long begins a new series, default 10
 ---@field max_age number|nil a connection is renewed at this age, or up to a tenth earlier; no limit by default
----@field delays number[]|fun(): number|nil delays in place of the backoff; a list begins anew with each series. At its end the socket gives up
+---@field delays? number[]|fun(): number|nil delays in place of the backoff; a list begins anew with each series. At its end the socket gives up
 ---@field should_retry nil|fun(err: curlwire.Error): boolean|nil decides after each failure; nil means the default rules
 
----@class curlwire.ReconnectingOptions: curlwire.Control
+---@class curlwire.ReconnectingOptions: curlwire.Options
 ---@field headers table|nil|fun(attempt: integer): table as for curlwire.connect
 ---@field subprotocols string[]|nil|fun(attempt: integer): string[] to offer to the server
 ---@field timeout curlwire.Timeout|nil limit for each attempt, in place of connect_timeout
@@ -515,9 +578,10 @@ function ReconnectingWebSocket:ping(timeout) end
 ---Makes a socket and connects it. Blocks.
 ---@param uri string ws:// or wss:// in UTF-8, without a fragment; raises an error for any other
 ---@param options curlwire.ConnectOptions|nil
----@return curlwire.MessageWebSocket|curlwire.StreamWebSocket|nil
+---@return curlwire.MessageWebSocket|nil
 ---@return string|nil message
 ---@return curlwire.Error|nil err
+---@overload fun(uri: string, options: curlwire.StreamConnectOptions): curlwire.StreamWebSocket|nil, string|nil, curlwire.Error|nil
 function curlwire.connect(uri, options) end
 
 ---Waits for events, and calls the handlers of at most 1000 of them. It also runs the coroutines of spawn that can go on. If a

@@ -491,7 +491,9 @@ class _Control:
     def cookie_jar(self, value: CookieJar | str | os.PathLike[str] | None) -> None: ...
     @property
     def proxy_client_certificate(self) -> str | None:
-        """PEM file of the certificate that an https:// proxy may ask for, and its chain. Default None."""
+        """PEM file of the certificate that an https:// proxy may ask for, and its chain; or a PKCS#12 file.
+        Default None.
+        """
     @proxy_client_certificate.setter
     def proxy_client_certificate(self, value: str | os.PathLike[str] | None) -> None: ...
     @property
@@ -502,7 +504,7 @@ class _Control:
     @proxy_client_key.setter
     def proxy_client_key(self, value: str | os.PathLike[str] | None) -> None: ...
     proxy_client_key_password: str | None
-    """Password of that key. A str, read as '(set)'. Default None."""
+    """Password of that key, or of the PKCS#12 file. A str, read as '(set)'. Default None."""
     keepalive: Literal["idle", "ping", "pong", "off"]
     """idle: pings while no data arrives; ping: pings at every ping_interval; pong: unsolicited pongs
     instead; off: neither. 'idle', 'ping', 'pong' or 'off', default 'idle'.
@@ -515,6 +517,22 @@ class _Control:
     """on_writable is called when the queue has fallen to this size; at most half of send_high_water_mark
     counts. Bytes, default 131072.
     """
+    proxy_client_certificate_type: Literal["pem", "p12"]
+    """Form of proxy_client_certificate; p12: PKCS#12. 'pem' or 'p12', default 'pem'."""
+    @property
+    def proxy_client_certificate_data(self) -> str | None:
+        """What the file proxy_client_certificate would have, in place of it. At most 1048576 bytes, read as
+        '(set)'; default None.
+        """
+    @proxy_client_certificate_data.setter
+    def proxy_client_certificate_data(self, value: bytes | bytearray | memoryview | None) -> None: ...
+    @property
+    def proxy_client_key_data(self) -> str | None:
+        """What the file proxy_client_key would have, in place of it. At most 1048576 bytes, read as '(set)';
+        default None.
+        """
+    @proxy_client_key_data.setter
+    def proxy_client_key_data(self, value: bytes | bytearray | memoryview | None) -> None: ...
     @property
     def actual_unsolicited_pong_interval(self) -> float:
         """How often the socket sends unsolicited pongs now. Seconds, a float: as keepalive and

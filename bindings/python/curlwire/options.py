@@ -99,6 +99,9 @@ class Options(TypedDict, total=False):
     keepalive: Literal["idle", "ping", "pong", "off"]
     send_high_water_mark: int
     send_low_water_mark: int
+    proxy_client_certificate_type: Literal["pem", "p12"]
+    proxy_client_certificate_data: bytes | bytearray | memoryview | None
+    proxy_client_key_data: bytes | bytearray | memoryview | None
 
 
 class MessageOptions(Options, total=False):

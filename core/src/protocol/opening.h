@@ -344,7 +344,7 @@ typedef struct cw__data {
 
 /* The texts are NULL or empty if the control is unset. They belong to the settings. */
 typedef struct cw__tls_options {
-    cw__data ca, certificate, key; /* ca_data, client_certificate_data, client_key_data */
+    cw__data ca; /* ca_data */
     const char *pinned_public_key, *ciphers, *ciphers13, *groups, *server_name;
     bool is_13_least, is_12_most; /* tls_min_version is 1.3; tls_max_version is 1.2 */
     bool wants_status;            /* ocsp_stapling */

@@ -73,6 +73,8 @@ static cw__handshake_settings settings_of(cw_socket *s, const cw__uri *uri, cw__
         .crl_file = cw__setting_text(s, CW_OPT_CRL_FILE),
         .client = {.file = cw__setting_text(s, CW_OPT_CLIENT_CERTIFICATE),
                    .key = cw__setting_text(s, CW_OPT_CLIENT_KEY),
+                   .data = cw__setting_data(s, CW_OPT_CLIENT_CERTIFICATE_DATA),
+                   .key_data = cw__setting_data(s, CW_OPT_CLIENT_KEY_DATA),
                    .password = cw__setting_text(s, CW_OPT_CLIENT_KEY_PASSWORD),
                    .is_pkcs12 = cw__setting(s, CW_OPT_CLIENT_CERTIFICATE_TYPE) == CW_CLIENT_CERTIFICATE_P12},
         .tls = cw__tls_settings_of(s),
@@ -113,7 +115,6 @@ static void limit_to_hop(cw__handshake_settings *settings, const struct cw__conn
     settings->user = settings->password = NULL;
     settings->login = (cw__login){.auth = CW_HTTP_AUTH_BASIC, .bearer = ""};
     settings->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
-    settings->tls.certificate = settings->tls.key = (cw__data){0};
     settings->tls.server_name = NULL;
 }
 

@@ -37,6 +37,11 @@ void cw__proxying_fill(const cw_socket *s, cw__proxy_settings *out)
         .verify = cw__setting(s, CW_OPT_PROXY_VERIFY) != 0,
         .client = {.file = cw__setting_text(s, CW_OPT_PROXY_CLIENT_CERTIFICATE),
                    .key = cw__setting_text(s, CW_OPT_PROXY_CLIENT_KEY),
-                   .password = cw__setting_text(s, CW_OPT_PROXY_CLIENT_KEY_PASSWORD)},
+                   .data = cw__setting_data(s, CW_OPT_PROXY_CLIENT_CERTIFICATE_DATA),
+                   .key_data = cw__setting_data(s, CW_OPT_PROXY_CLIENT_KEY_DATA),
+                   .password = cw__setting_text(s, CW_OPT_PROXY_CLIENT_KEY_PASSWORD),
+                   .is_pkcs12 =
+                       cw__setting(s, CW_OPT_PROXY_CLIENT_CERTIFICATE_TYPE) == CW_CLIENT_CERTIFICATE_P12,
+                   .is_for_proxy = true},
     };
 }

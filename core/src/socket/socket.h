@@ -106,6 +106,11 @@ static inline const char *cw__setting_user(const cw_socket *s, cw_option option)
 {
     return s->settings.texts[option];
 }
+/* Returns the bytes of a control. They stay until the connection ends, because no control can be set before that. */
+static inline cw__data cw__setting_data(const cw_socket *s, cw_option option)
+{
+    return (cw__data){.data = s->settings.texts[option], .len_bytes = (size_t)cw__setting(s, option)};
+}
 /* Sets a control to "text that can be read NUL hidden text NUL", or unsets it for NULL.
  * Returns CW_OK, or fails if the control cannot be set now. Owns: the socket owns kept, which it frees if the call fails. */
 cw_status cw__setting_keep_locked(cw_socket *s, cw_option option, char *kept);

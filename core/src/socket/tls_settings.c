@@ -4,18 +4,10 @@
  * Safety: under the socket's lock. */
 #include "socket.h"
 
-/* Returns the bytes of a control. They stay until the connection ends, because no control can be set before that. */
-static cw__data data_of(const cw_socket *s, cw_option option)
-{
-    return (cw__data){.data = s->settings.texts[option], .len_bytes = (size_t)cw__setting(s, option)};
-}
-
 cw__tls_options cw__tls_settings_of(const cw_socket *s)
 {
     return (cw__tls_options){
-        .ca = data_of(s, CW_OPT_CA_DATA),
-        .certificate = data_of(s, CW_OPT_CLIENT_CERTIFICATE_DATA),
-        .key = data_of(s, CW_OPT_CLIENT_KEY_DATA),
+        .ca = cw__setting_data(s, CW_OPT_CA_DATA),
         .pinned_public_key = s->settings.texts[CW_OPT_PINNED_PUBLIC_KEY],
         .ciphers = s->settings.texts[CW_OPT_TLS_CIPHERS],
         .ciphers13 = s->settings.texts[CW_OPT_TLS13_CIPHERS],

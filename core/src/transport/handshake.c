@@ -257,11 +257,11 @@ static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings
     cw_status status = CW_OK;
 
     if (is_proxy_checked && *settings->proxy.ca_file)
-        status = cw__file_check_kind("proxy_ca_file", settings->proxy.ca_file, true);
+        status = cw__file_check_kind(CW_OPT_PROXY_CA_FILE, "proxy_ca_file", settings->proxy.ca_file, true);
     if (status == CW_OK && is_for_server && *settings->crl_file)
-        status = cw__file_check_kind("crl_file", settings->crl_file, true);
+        status = cw__file_check_kind(CW_OPT_CRL_FILE, "crl_file", settings->crl_file, true);
     if (status == CW_OK && (is_for_server || is_for_proxy) && *settings->ca_file)
-        status = cw__file_check_kind("ca_file", settings->ca_file, true);
+        status = cw__file_check_kind(CW_OPT_CA_FILE, "ca_file", settings->ca_file, true);
     if (status != CW_OK || (!is_for_server && !is_for_proxy))
         return status;
     if (settings->tls.ca.len_bytes > 0)
@@ -317,15 +317,6 @@ static cw_status cannot_create(const cw__handshake *h, const cw__handshake_setti
         cw__curl_name((int)code), (int)code);
 }
 
-static cw__client_certificate client_of(const cw__handshake_settings *settings)
-{
-    cw__client_certificate client = settings->client;
-
-    client.data = settings->tls.certificate;
-    client.key_data = settings->tls.key;
-    return client;
-}
-
 static void use_race(cw__handshake *h, cw__race *race)
 {
     h->race = race;
@@ -349,7 +340,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->proxy_settings = settings->proxy;
     h->crl_file = settings->crl_file;
     if (h->is_to_tls)
-        h->client = client_of(settings);
+        h->client = settings->client;
     else
         h->client = (cw__client_certificate){.file = "", .key = "", .password = ""};
     h->tls_options = settings->tls;

@@ -407,14 +407,8 @@ bool cw__proxy_answered(cw__handshake *h);
 void cw__proxy_tries_again(cw__handshake *h);
 /* Forgets how far the last transfer came. */
 void cw__proxy_restart(cw__handshake *h);
-
-/* ---- From proxy_certificate.c: the client certificate for an https:// proxy ---------------------------------- */
-
-/* Work as the functions of client_certificate.c. The certificate is in PEM form. */
-cw_status cw__proxy_certificate_check(const cw__client_certificate *c);
-CURLcode cw__proxy_certificate_set(const cw__client_certificate *c, CURL *easy);
-bool cw__proxy_certificate_explain(const cw__client_certificate *c, int curl_code, const char *text,
-                                   cw__error *error);
+/* Returns the set of logins that the loaded libcurl has. */
+unsigned cw__proxy_logins_available(void);
 
 /* ---- From verdict.c: the result of a handshake ------------------------------------------------------------ */
 

@@ -40,18 +40,18 @@ cw_status cw__login_check(const cw__login *login)
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
     if (has_token(login) && !is_bearer_token(login->bearer))
-        return cw__fail(
-            CW_INVALID_ARGUMENT,
+        return cw__fail_limit(
+            CW_INVALID_ARGUMENT, CW_OPT_XOAUTH2_BEARER,
             "xoauth2_bearer has a character that no token has (RFC 6750): use letters, digits and -._~+/, "
             "and = at the end");
     if (login->auth == CW_HTTP_AUTH_NTLM)
-        return cw__fail(
-            CW_UNSUPPORTED,
+        return cw__fail_limit(
+            CW_UNSUPPORTED, CW_OPT_HTTP_AUTH,
             "http_auth cannot be \"ntlm\": its three messages need one connection, and libcurl closes the "
             "connection when a server refuses a WebSocket; use another scheme of the server");
     if (login->auth == CW_HTTP_AUTH_NEGOTIATE && !(info->features & CURL_VERSION_SPNEGO))
-        return cw__fail(
-            CW_UNSUPPORTED,
+        return cw__fail_limit(
+            CW_UNSUPPORTED, CW_OPT_HTTP_AUTH,
             "http_auth cannot be \"negotiate\": the loaded libcurl %s was built without GSSAPI; load "
             "another libcurl, or use another scheme",
             info->version);

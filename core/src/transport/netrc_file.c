@@ -66,7 +66,7 @@ cw_status cw__netrc_read(const char *path, const cw__uri *uri, char **joined)
     char fault[CW__URI_FAULT_BYTES];
     bool has_user = strchr(uri->prefix, '@') != NULL;
     cw__netrc_result result;
-    cw_status status = cw__file_check_kind("netrc_file", path, false);
+    cw_status status = cw__file_check_kind(CW_OPT_NETRC_FILE, "netrc_file", path, false);
     char *text = NULL, *user = NULL;
     size_t len_bytes = 0;
 

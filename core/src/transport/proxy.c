@@ -123,31 +123,35 @@ static unsigned offers_in(const char *lines)
     return logins;
 }
 
-/* Sets the error for a proxy that offers none of the logins that may be used. */
-static void refused_logins(const cw__proxy *proxy, unsigned offers, cw__error *error)
+/* Sets the error for a proxy that offers none of the logins that may be used. available is what libcurl has. */
+static void refused_logins(const cw__proxy *proxy, unsigned offers, unsigned available, cw__error *error)
 {
     char names[64];
     size_t used = 0;
+    bool is_available = offers & available;
 
     for (unsigned i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (offers & (1u << i))
+        if (offers & (is_available ? available : ~0u) & (1u << i))
             used +=
                 (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? " and " : "", schemes[i]);
-    cw__error_set(
-        error, CW_CONNECT_FAILED, CW_WEB_ProxyAuthenticationRequired,
-        "the proxy %.80s (%s) refused to connect with HTTP status 407: it offers the login %s only; add it to "
-        "proxy_auth, which does not have it",
-        proxy->name, proxy->source, names);
+    cw__error_set(error, CW_CONNECT_FAILED, CW_WEB_ProxyAuthenticationRequired,
+                  "the proxy %.80s (%s) refused to connect with HTTP status 407: it offers the login %s only%s",
+                  proxy->name, proxy->source, names,
+                  is_available ? "; add it to proxy_auth, which does not have it"
+                               : ", which the loaded libcurl was built without; load another libcurl");
+    error->limit = (int)CW_OPT_PROXY_AUTH + 1;
 }
 
 void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, const char *lines,
-                       unsigned logins, cw__error *error)
+                       unsigned logins, unsigned available, cw__error *error)
 {
     const char *hint = ": ask whoever runs the proxy";
     unsigned offers = http_status == 407 ? offers_in(lines) : 0;
+    unsigned usable = (logins ? logins : CW__LOGIN_BASIC) & available;
+    bool wants_user = offers != CW__LOGIN_NEGOTIATE;
 
-    if (proxy->user && offers && !(offers & (logins ? logins : CW__LOGIN_BASIC))) {
-        refused_logins(proxy, offers, error);
+    if ((proxy->user || !wants_user) && offers && !(offers & usable)) {
+        refused_logins(proxy, offers, available, error);
         error->http_status = http_status;
         return;
     }

@@ -78,19 +78,29 @@ bool cw__proxy_answered(cw__handshake *h)
     return true;
 }
 
-/* Checks that the loaded libcurl can do one of the logins. */
-static cw_status check_logins(const cw__handshake *h, const curl_version_info_data *info)
+unsigned cw__proxy_logins_available(void)
 {
-    unsigned logins = h->proxy_settings.logins, can = CW__LOGIN_BASIC | CW__LOGIN_DIGEST;
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    unsigned logins = CW__LOGIN_BASIC | CW__LOGIN_DIGEST;
 
     if (info->features & CURL_VERSION_SPNEGO)
-        can |= CW__LOGIN_NEGOTIATE;
+        logins |= CW__LOGIN_NEGOTIATE;
     if (info->features & CURL_VERSION_NTLM)
-        can |= CW__LOGIN_NTLM;
-    if (!logins || logins & can || h->proxy.kind == CW__PROXY_NONE || h->proxy.kind == CW__PROXY_SOCKS)
+        logins |= CW__LOGIN_NTLM;
+    return logins;
+}
+
+/* Leaves out the logins that the loaded libcurl lacks. Fails if it lacks all of them. */
+static cw_status check_logins(cw__handshake *h, const curl_version_info_data *info)
+{
+    unsigned logins = h->proxy_settings.logins;
+
+    h->proxy_settings.logins &= cw__proxy_logins_available();
+    if (!logins || h->proxy_settings.logins || h->proxy.kind == CW__PROXY_NONE ||
+        h->proxy.kind == CW__PROXY_SOCKS)
         return CW_OK;
-    return cw__fail(
-        CW_UNSUPPORTED,
+    return cw__fail_limit(
+        CW_UNSUPPORTED, CW_OPT_PROXY_AUTH,
         "proxy_auth cannot be used: the loaded libcurl %s was built without %s; add digest or basic to "
         "proxy_auth, or load another libcurl",
         info->version,
@@ -139,7 +149,7 @@ cw_status cw__proxy_prepare(cw__handshake *h, unsigned port, const char *(*get)(
     if (status == CW_OK)
         status = check_logins(h, info);
     if (status == CW_OK && h->proxy.kind == CW__PROXY_HTTPS)
-        status = cw__proxy_certificate_check(&settings->client);
+        status = cw__client_certificate_check(&settings->client);
     if (status != CW_OK)
         return status;
     cw__proxy_restart(h);
@@ -191,7 +201,7 @@ static CURLcode set_tls(const cw__handshake *h)
         SET(CURLOPT_PROXY_CAINFO, h->authorities.file);
         SET(CURLOPT_PROXY_CAPATH, h->folder);
     }
-    return code == CURLE_OK ? cw__proxy_certificate_set(&settings->client, easy) : code;
+    return code == CURLE_OK ? cw__client_certificate_set(&settings->client, easy) : code;
 }
 
 /* Copies a text and percent-encodes all that is not a letter or a digit. Returns the end of the copy. */

@@ -40,7 +40,7 @@ static cw_status check_pin_file(const char *path)
 {
     char start[4096];
     ssize_t bytes = -1;
-    cw_status status = cw__file_check("pinned_public_key", path);
+    cw_status status = cw__file_check(CW_OPT_PINNED_PUBLIC_KEY, "pinned_public_key", path);
     int fd = status == CW_OK ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
     if (status != CW_OK)

@@ -35,9 +35,9 @@ bool cw__proxy_set_credential(cw__proxy *p, const char *user, const char *passwo
 enum { CW__LOGIN_BASIC = 1, CW__LOGIN_DIGEST = 2, CW__LOGIN_NEGOTIATE = 4, CW__LOGIN_NTLM = 8 };
 
 /* Sets the error for a proxy that answered CONNECT with a status other than 2xx; 0 = the answer has no status. lines are the
- * headers of its answer. logins is the set that was allowed. */
+ * headers of its answer. logins is the set that was allowed, available the set that the loaded libcurl has. */
 void cw__proxy_refused(const cw__proxy *proxy, const char *host, int http_status, const char *lines,
-                       unsigned logins, cw__error *error);
+                       unsigned logins, unsigned available, cw__error *error);
 
 /* ---- From notes.c: what libcurl's log says of TLS ------------------------------------------------------------ */
 
@@ -90,7 +90,7 @@ const char *cw__curl_name(int curl_code);
 /* Returns the WebErrorStatus of a CURLcode. */
 int cw__web_status_of_curl(int curl_code, int os_errno);
 
-/* ---- From client_certificate.c: the certificate that the client shows to a server that asks for one ------- */
+/* ---- From client_certificate.c: the certificate that the client shows to a server or proxy that asks for one - */
 
 /* Its texts are the settings'. */
 typedef struct cw__client_certificate {
@@ -98,6 +98,7 @@ typedef struct cw__client_certificate {
     cw__data data, key_data; /* what these files would have */
     const char *password;    /* or empty; in no text, like the data */
     bool is_pkcs12;
+    bool is_for_proxy; /* an https:// proxy; else the server */
 } cw__client_certificate;
 
 static inline bool cw__client_certificate_is_set(const cw__client_certificate *c)
@@ -106,19 +107,19 @@ static inline bool cw__client_certificate_is_set(const cw__client_certificate *c
 }
 
 /* Checks that what a control names is no pipe or device, which libcurl would read in the service thread, and stop it. What
- * cannot be found is left to libcurl, and a folder too if may_be_folder is set.
+ * cannot be found is left to libcurl, and a folder too if may_be_folder is set. key is the name of the control.
  * Returns CW_OK or a failure of the calling thread. */
-cw_status cw__file_check_kind(const char *control, const char *path, bool may_be_folder);
+cw_status cw__file_check_kind(cw_option option, const char *key, const char *path, bool may_be_folder);
 /* Checks that what a control names is a regular file that can be read.
  * Returns CW_OK or a failure of the calling thread. */
-cw_status cw__file_check(const char *control, const char *path);
+cw_status cw__file_check(cw_option option, const char *key, const char *path);
 /* Gives libcurl the bytes of a control, without a copy. */
 CURLcode cw__data_set(CURL *easy, CURLoption option, const cw__data *data);
 /* Checks that the files can be read, and that nothing is missing. libcurl reads them in the service thread, which a pipe
  * would block.
  * Returns CW_OK, or a failure of the calling thread. */
 cw_status cw__client_certificate_check(const cw__client_certificate *c);
-/* Sets libcurl's options. */
+/* Sets libcurl's options, if a certificate is set. */
 CURLcode cw__client_certificate_set(const cw__client_certificate *c, CURL *easy);
 /* Sets the error, if libcurl failed because of the client certificate; text is libcurl's. Else it returns false. */
 bool cw__client_certificate_explain(const cw__client_certificate *c, int curl_code, const char *text,

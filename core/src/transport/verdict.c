@@ -171,7 +171,7 @@ static void refused_by_proxy(const cw__handshake *h, cw__error *error)
 
     (void)curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &http_status);
     cw__proxy_refused(&h->proxy, h->host, (int)http_status, cw__reply_lines(&h->reply),
-                      h->proxy_settings.logins, error);
+                      h->proxy_settings.logins, cw__proxy_logins_available(), error);
 }
 
 /* Fills in which file of authorities was in use. */
@@ -223,6 +223,7 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
 {
     bool at_proxy = cw__handshake_is_at_proxy(h);
     bool at_pre_proxy = !h->is_past_pre_proxy; /* which has to connect to the proxy, not to the server */
+    const cw__client_certificate *client = at_proxy ? &h->proxy_settings.client : &h->client;
     cw__failure f = {.curl_code = (int)code,
                      .os_errno = errno_of(h, code),
                      .text = h->text,
@@ -231,8 +232,7 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .proxy = cw__handshake_next_proxy(h)->name,
                      .source = cw__handshake_next_proxy(h)->source,
                      .at_proxy = at_proxy,
-                     .sends_certificate =
-                         cw__client_certificate_is_set(at_proxy ? &h->proxy_settings.client : &h->client),
+                     .sends_certificate = cw__client_certificate_is_set(client),
                      .has_socket = h->has_socket,
                      .tls = h->tls,
                      .crl_file = h->crl_file};
@@ -240,10 +240,8 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
 
     if (cw__reach_explain(&h->reach, (int)code, f.os_errno, h->host, error))
         return;
-    if (at_proxy && cw__proxy_certificate_explain(&h->proxy_settings.client, (int)code, h->text, error))
-        return;
-    if (!at_proxy && (cw__client_certificate_explain(&h->client, (int)code, h->text, error) ||
-                      cw__tls_options_explain(h, (int)code, h->text, error)))
+    if (cw__client_certificate_explain(client, (int)code, h->text, error) ||
+        (!at_proxy && cw__tls_options_explain(h, (int)code, h->text, error)))
         return;
     (void)curl_easy_getinfo(h->easy, at_proxy ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT,
                             &f.verify_result);
