@@ -77,6 +77,7 @@ TESTS = {
     "reply": "reply handshake_vectors handshake",
     "values": "values",
     "tokens": "tokens reply extension handshake_vectors",
+    "address": "address",
     "timer": "timer service",
     "event": "event message alloc",
     "digest": "sha1 sha256",
@@ -107,6 +108,7 @@ SAMPLES = {"handshake": 160, "verdict": 80, "closing": 80, "closing_calls": 40, 
 SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens", "values"),
     *(
+        "address",
         "timer",
         "event",
         "sha1",
@@ -279,7 +281,9 @@ class Outcome:
 
 
 class Runner:
-    def __init__(self, plain: Workshop, sanitized: Workshop, store: Store, is_own_only: bool) -> None:
+    def __init__(
+        self, files: list[str], plain: Workshop, sanitized: Workshop, store: Store, is_own_only: bool
+    ) -> None:
         self.is_own_only = is_own_only
         self.store = store
         self.plain = plain
@@ -293,6 +297,9 @@ class Runner:
                 path = shop.folder / "tests" / f"{name}.o"
                 title = f"{name} (asan)" if shop.is_sanitized else name
                 self.tests[title] = Test(title, path, digest(path.read_bytes()), shop)
+        if is_own_only:
+            used = {test.name for file in files for test in self.own(file)}
+            self.tests = {name: test for name, test in self.tests.items() if name in used}
 
     def own(self, file: str) -> list[Test]:
         names = TESTS[file].split()
@@ -537,7 +544,7 @@ def main() -> int:
     plain, sanitized = (
         Workshop(given.build / variant, given.libraries.split(), store) for variant in ("mutants", "asan")
     )
-    runner = Runner(plain, sanitized, store, given.own)
+    runner = Runner(files, plain, sanitized, store, given.own)
     entries = read_list()
     report = Report()
     try:
