@@ -78,6 +78,7 @@ TESTS = {
     "values": "values",
     "tokens": "tokens reply extension handshake_vectors",
     "address": "address",
+    "reconnect": "reconnect",
     "timer": "timer service",
     "event": "event message alloc",
     "digest": "sha1 sha256",
@@ -109,6 +110,7 @@ SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens", "values"),
     *(
         "address",
+        "reconnect",
         "timer",
         "event",
         "sha1",
