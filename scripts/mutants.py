@@ -78,6 +78,7 @@ TESTS = {
     "values": "values",
     "tokens": "tokens reply extension handshake_vectors",
     "address": "address",
+    "retry": "retry",
     "reconnect": "reconnect",
     "timer": "timer service",
     "event": "event message alloc",
@@ -110,6 +111,7 @@ SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens", "values"),
     *(
         "address",
+        "retry",
         "reconnect",
         "timer",
         "event",
