@@ -78,6 +78,7 @@ TESTS = {
     "values": "values",
     "tokens": "tokens reply extension handshake_vectors",
     "address": "address",
+    "challenge": "challenge",
     "retry": "retry",
     "reconnect": "reconnect",
     "timer": "timer service",
@@ -111,6 +112,7 @@ SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens", "values"),
     *(
         "address",
+        "challenge",
         "retry",
         "reconnect",
         "timer",
