@@ -78,6 +78,7 @@ TESTS = {
     "values": "values",
     "tokens": "tokens reply extension handshake_vectors",
     "address": "address",
+    "netrc": "netrc",
     "challenge": "challenge",
     "retry": "retry",
     "reconnect": "reconnect",
@@ -112,6 +113,7 @@ SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens", "values"),
     *(
         "address",
+        "netrc",
         "challenge",
         "retry",
         "reconnect",
