@@ -78,6 +78,7 @@ TESTS = {
     "values": "values",
     "tokens": "tokens reply extension handshake_vectors",
     "address": "address",
+    "punycode": "idn",
     "netrc": "netrc",
     "challenge": "challenge",
     "retry": "retry",
@@ -113,6 +114,7 @@ SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens", "values"),
     *(
         "address",
+        "idn",
         "netrc",
         "challenge",
         "retry",
