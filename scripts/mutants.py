@@ -77,7 +77,9 @@ TESTS = {
     "reply": "reply handshake_vectors handshake",
     "values": "values",
     "tokens": "tokens reply extension handshake_vectors",
+    "headers": "headers",
     "address": "address",
+    "uri": "uri",
     "punycode": "idn",
     "netrc": "netrc",
     "challenge": "challenge",
@@ -114,6 +116,8 @@ SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "reply", "extension", "tokens", "values"),
     *(
         "address",
+        "headers",
+        "uri",
         "idn",
         "netrc",
         "challenge",
