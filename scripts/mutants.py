@@ -92,7 +92,7 @@ TESTS = {
     "digest": "sha1 sha256",
     "sha1": "sha1",
     "sha256": "sha256",
-    "certificate": "certificate",
+    "certificate": "certificate ignorable",
     "ignorable": "ignorable",
     "random": "random frame",
     "handshake": "handshake_options handshake_verdict handshake_tls proxy_options refusal "

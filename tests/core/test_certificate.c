@@ -94,6 +94,11 @@ static void test_malformed(void)
         CHECK_STR(fact_of(sample, len, CW_CERTIFICATE_SUBJECT), "");
     memcpy(longer, sample, SAMPLE_BYTES);
     CHECK_STR(fact_of(longer, sizeof longer, CW_CERTIFICATE_SUBJECT), "");
+    CHECK_STR(fact_of("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 48,
+                      CW_CERTIFICATE_PEM), /* exactly one line */
+              "-----BEGIN CERTIFICATE-----\n"
+              "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh\n"
+              "-----END CERTIFICATE-----\n");
     CHECK_STR(fact_of("junk", 4, CW_CERTIFICATE_SHA1_FINGERPRINT), "c911297212d955d650502555d84de2c922b6e4f9");
 }
 
