@@ -74,7 +74,7 @@ TESTS = {
     "message": "message place counting vectors inbound",
     "extension": "extension handshake_vectors compressing",
     "deflate": "deflate_parts deflate compressing vectors",
-    "reply": "reply handshake_vectors handshake",
+    "reply": "reply retry handshake_vectors handshake",
     "values": "values",
     "tokens": "tokens reply extension handshake_vectors",
     "headers": "headers",

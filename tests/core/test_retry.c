@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of retry.c, and of cw__reply_retry_after in reply.c. The forms of dates are from RFC 9110 section 5.6.7. */
+/* Tests of retry.c, and of cw__reply_retry_after and cw__reply_is_empty in reply.c. The forms of dates are from RFC 9110
+ * section 5.6.7. */
 #include "harness.h"
 #include "protocol/protocol.h"
 
@@ -152,6 +153,34 @@ static int64_t of_reply(const char *lines)
     return seconds;
 }
 
+/* Whether a reply says that its body is empty (RFC 9112 section 6.3). */
+static bool is_empty(const char *lines)
+{
+    cw__reply r = {0};
+    bool result;
+
+    CHECK(cw__reply_line(&r, "HTTP/1.1 503 No\r\n", 17));
+    while (*lines) {
+        size_t len = strcspn(lines, "\n") + 1;
+        CHECK(cw__reply_line(&r, lines, len));
+        lines += len;
+    }
+    result = cw__reply_is_empty(&r);
+    cw__reply_destroy(&r);
+    return result;
+}
+
+static void test_empty(void)
+{
+    CHECK(is_empty("X: 1\r\ncontent-LENGTH: 0\r\n"));
+    CHECK(!is_empty("X: 0\r\n"));
+    CHECK(!is_empty("Content-Length: 1\r\n"));
+    CHECK(!is_empty("Content-Length: 00\r\n")); /* rare enough to read the body */
+    CHECK(!is_empty("Content-Length: 01\r\n"));
+    CHECK(!is_empty("Content-Length: 10\r\n"));
+    CHECK(!is_empty("Content-Length: 0\r\nTransfer-Encoding: chunked\r\n"));
+}
+
 static void test_reply(void)
 {
     CHECK_INT(of_reply(""), -1);
@@ -172,6 +201,7 @@ static const harness_test tests[] = {
     {"every cut of a date", test_cuts},
     {"RFC 9110 10.2.3: seconds and dates", test_retry_after},
     {"the headers of a reply", test_reply},
+    {"RFC 9112 6.3: a reply with an empty body", test_empty},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }
