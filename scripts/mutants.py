@@ -86,6 +86,7 @@ TESTS = {
     "cookie": "cookie",
     "redirect": "redirect",
     "retry": "retry",
+    "tls_texts": "tls_texts",
     "reconnect": "reconnect",
     "timer": "timer service",
     "event": "event message alloc",
@@ -117,7 +118,7 @@ SAMPLES = {"handshake": 160, "verdict": 80, "closing": 80, "closing_calls": 40, 
 SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "counting", "reply", "extension", "tokens", "values"),
     *("address", "headers", "uri", "idn", "netrc", "challenge", "cookie", "redirect", "retry", "reconnect"),
-    *("timer", "event", "sha1", "sha256", "certificate", "ignorable", "random"),
+    *("tls_texts", "timer", "event", "sha1", "sha256", "certificate", "ignorable", "random"),
     *("listing", "handshake_options", "handshake_tls", "handshake_verdict", "proxy_options", "refusal"),
     "showing",
 )
