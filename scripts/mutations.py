@@ -56,8 +56,10 @@ CALLS = {"strncasecmp": "strncmp", "strcasecmp": "strcmp", "memcmp": "strncasecm
 STATEMENTS = ("expression_statement", "break_statement", "continue_statement")
 NOT_CHANGED = ("preproc_include", "static_assert_declaration", "type_descriptor", "parameter_list")
 EXCLUDED = re.compile(r"LCOV_EXCL_START.*?LCOV_EXCL_STOP|^[^\n]*LCOV_EXCL_LINE[^\n]*", re.DOTALL | re.MULTILINE)
-# The parser does not know this word, nor a directive inside an initializer.
-UNKNOWN = re.compile(rb"_Thread_local|^#(?:define|undef) CW_X\b.*$", re.MULTILINE)
+# The parser does not know these words, nor a directive or the use of a list inside an initializer or a switch.
+UNKNOWN = re.compile(
+    rb"_Thread_local|_Atomic|^#(?:define|undef) CW_X\b(?:.*\\\n)*.*$|^ *[A-Z_]+\(CW_X\)$", re.MULTILINE
+)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
@@ -190,9 +192,10 @@ def path_of(file: str) -> Path:
 def make(file: str) -> list[Mutant]:
     """All different mutants of a file, in the order of its lines."""
     path = path_of(file)
-    source = path.read_bytes()
-    assert source.isascii()  # the parser counts bytes, and Python's strings count characters
-    text = source.decode()
+    text = path.read_text()
+    assert COMMENT.sub("", text).isascii()
+    text = "".join(c if c.isascii() else "?" for c in text)  # the parser counts bytes, and Python characters
+    source = text.encode()
     known = UNKNOWN.sub(lambda match: b" " * len(match[0]), source)
     root = parser().parse(known).root_node
     if root.has_error:

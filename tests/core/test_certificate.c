@@ -94,6 +94,11 @@ static void test_malformed(void)
         CHECK_STR(fact_of(sample, len, CW_CERTIFICATE_SUBJECT), "");
     memcpy(longer, sample, SAMPLE_BYTES);
     CHECK_STR(fact_of(longer, sizeof longer, CW_CERTIFICATE_SUBJECT), "");
+    CHECK_STR(fact_of("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 48,
+                      CW_CERTIFICATE_PEM), /* exactly one line */
+              "-----BEGIN CERTIFICATE-----\n"
+              "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh\n"
+              "-----END CERTIFICATE-----\n");
     CHECK_STR(fact_of("junk", 4, CW_CERTIFICATE_SHA1_FINGERPRINT), "c911297212d955d650502555d84de2c922b6e4f9");
 }
 
@@ -198,11 +203,51 @@ static void test_bad_chain(void)
                 12, 0, "")); /* no extensions */
 }
 
+/* Returns the position of some bytes in the sample. */
+static size_t position_of(const char *bytes, size_t len_bytes)
+{
+    const char *found = memmem(sample, SAMPLE_BYTES, bytes, len_bytes);
+
+    CHECK(found != NULL);
+    return (size_t)(found - (const char *)sample);
+}
+
+/* A certificate that is malformed in one place has no fact at all, also none of the places before. */
+static void test_malformed_inside(void)
+{
+    size_t san = position_of("\x06\x03\x55\x1d\x11\x04", 6), start = position_of("\xa0\x03\x02\x01\x02\x02", 6);
+    size_t extensions = san, positions[16], count = 0;
+    uint8_t copy[SAMPLE_BYTES];
+
+    while (((const uint8_t *)sample)[extensions] != 0xa3) /* [3] */
+        extensions--;
+    positions[count++] = start + 5;      /* the tag of the serial number */
+    positions[count++] = start + 6;      /* its length */
+    positions[count++] = extensions + 1; /* the length of the extensions */
+    positions[count++] =
+        extensions + (((const uint8_t *)sample)[extensions + 1] > 0x80 ? 3 : 2); /* the list in them */
+    positions[count++] = san - 2;                                                /* the tag of an extension */
+    positions[count++] = san;                                                    /* the tag of its OID */
+    positions[count++] = san + 5;                                                /* the tag of its value */
+    positions[count++] = san + 7; /* the tag of the names in it */
+    for (size_t i = 0; i < count; i++) {
+        memcpy(copy, sample, SAMPLE_BYTES);
+        copy[positions[i]] = 0x85; /* no tag that is wanted, and no length that is taken */
+        CHECK_STR(fact_of(copy, SAMPLE_BYTES, CW_CERTIFICATE_SERIAL_NUMBER), "");
+        CHECK_STR(fact_of(copy, SAMPLE_BYTES, CW_CERTIFICATE_SUBJECT), "");
+    }
+}
+
 static const harness_test tests[] = {
-    {"RFC 5280: the facts", test_facts},     {"keys and names", test_keys},
-    {"short buffers", test_short_buffers},   {"malformed certificates", test_malformed},
-    {"RFC 5280 4.1.2.5: times", test_times}, {"RFC 8446 4.4.2: the chain", test_chain},
-    {"malformed chains", test_bad_chain},    {"an extension that is not the names", test_other_extension},
+    {"RFC 5280: the facts", test_facts},
+    {"keys and names", test_keys},
+    {"short buffers", test_short_buffers},
+    {"malformed certificates", test_malformed},
+    {"RFC 5280 4.1.2.5: times", test_times},
+    {"RFC 8446 4.4.2: the chain", test_chain},
+    {"malformed in one place", test_malformed_inside},
+    {"malformed chains", test_bad_chain},
+    {"an extension that is not the names", test_other_extension},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -20,6 +20,9 @@ static void test_schemes(void)
         {"Bearer error=\"invalid_token\",Basic", CW__SCHEME_BEARER | CW__SCHEME_BASIC},
         {"Hoba max-age=1", CW__SCHEME_OTHER},
         {"Basicx, xBasic", CW__SCHEME_OTHER},
+        {"Bas, B, N, Basic-", CW__SCHEME_OTHER},
+        {"X", CW__SCHEME_OTHER},
+        {"Basic/1, Basic\"x\", Digest", CW__SCHEME_DIGEST}, /* no scheme ends so */
         {"\"Basic", 0},
         {"Digest realm=\"open, Basic", CW__SCHEME_DIGEST},
         {"(Basic), Digest", CW__SCHEME_DIGEST},
@@ -35,9 +38,29 @@ static void test_schemes(void)
     CHECK_INT(cw__challenge_schemes("WWW-Authenticate: Basic\r\nWWW-Authenticate: Digest\r\n"),
               CW__SCHEME_BASIC | CW__SCHEME_DIGEST);
     CHECK_INT(cw__challenge_schemes("WWW-AuthenticateX: Basic\r\nWWW-Auth: Basic\r\n"), 0);
+    CHECK_INT(cw__challenge_schemes("XWW-Authenticate: Basic\r\nWWW-AuthenticatX: Basic\r\n"), 0);
     CHECK_INT(cw__challenge_schemes(""), 0);
 }
 
-static const harness_test tests[] = {{"RFC 9110 11.6.1: the schemes of a challenge", test_schemes}};
+/* Nothing after the text is read (AddressSanitizer), and no quote in the next header is taken. */
+static void test_open_quote(void)
+{
+    static const char *const values[] = {"Digest realm=\"open", "Digest realm=\"open\\", "Digest realm=\""};
+
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char lines[64];
+        size_t size_bytes = (size_t)snprintf(lines, sizeof lines, "WWW-Authenticate: %s", values[i]) + 1;
+        char *exact = malloc(size_bytes);
+        CHECK(exact != NULL);
+        memcpy(exact, lines, size_bytes);
+        CHECK_INT(cw__challenge_schemes(exact), CW__SCHEME_DIGEST);
+        free(exact);
+    }
+    CHECK_INT(cw__challenge_schemes("WWW-Authenticate: Digest realm=\"open\r\nX: \", Basic\r\n"),
+              CW__SCHEME_DIGEST);
+}
+
+static const harness_test tests[] = {{"RFC 9110 11.6.1: the schemes of a challenge", test_schemes},
+                                     {"a quoted text without an end", test_open_quote}};
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -2,13 +2,20 @@
 /* Tests of cookie.c: the lines of a cookie file, and what a program may set. test_cookies.c tests jars. */
 #include "harness.h"
 
+/* Reads a cookie from a copy without a NUL, so that AddressSanitizer sees a read after its end. The copy lives until the
+ * next call. */
 static cw_cookie read_one(const char *text)
 {
-    size_t at_bytes = 0;
+    static char *copy;
+    size_t at_bytes = 0, len_bytes = strlen(text);
     cw_cookie c;
 
-    CHECK(cw_cookie_next(text, strlen(text), &at_bytes, &c));
-    CHECK_INT(at_bytes, strlen(text));
+    free(copy);
+    copy = malloc(len_bytes);
+    CHECK(copy != NULL);
+    memcpy(copy, text, len_bytes);
+    CHECK(cw_cookie_next(copy, len_bytes, &at_bytes, &c));
+    CHECK_INT(at_bytes, len_bytes);
     return c;
 }
 
@@ -34,6 +41,11 @@ static void test_fields(void)
     c = read_one("a.example\tFALSE\t/\tFALSE\t12.75\tn"); /* the last tab is missing */
     CHECK_INT(c.expires, 12);
     CHECK_TEXT(c, value, "");
+    CHECK(c.value == c.name + 1);
+    c = read_one("\na.example\tFALSE\t/\tFALSE\t7.5\tn\t");
+    CHECK_INT(c.expires, 7);
+    c = read_one("a.example\tFALSE\t/\tFALSE\t9223372036854775800\tn\t");
+    CHECK_INT(c.expires, INT64_MAX - 7);
     c = read_one("a.example\tFALSE\t/\tFALSE\t99999999999999999999\tn\t");
     CHECK_INT(c.expires, INT64_MAX);
     c = read_one("a.example\tFALSE\t/\tFALSE\t9223372036854775807\tn\t");
@@ -81,6 +93,47 @@ static void test_lines(void)
     CHECK_STR(fault, "does not have seven fields that tabs separate");
     at_bytes = 0;
     CHECK(!cw_cookie_next(NULL, 0, &at_bytes, &c));
+}
+
+/* Reads one line from an exact copy. Returns whether it is a cookie or has a fault. */
+static bool read_line(const char *text, const char **fault)
+{
+    size_t at_bytes = 0, len_bytes = strlen(text);
+    char *copy = malloc(len_bytes);
+    bool is_line;
+    cw_cookie c;
+
+    CHECK(copy != NULL);
+    memcpy(copy, text, len_bytes);
+    *fault = "not set";
+    is_line = cw__cookie_read(copy, len_bytes, &at_bytes, &c, fault);
+    free(copy);
+    return is_line;
+}
+
+static void test_faults_of_lines(void)
+{
+    static const struct {
+        const char *line, *fault;
+    } rows[] = {{"#HttpOnly_", "does not have seven fields that tabs separate"},
+                {"a\tFALSE\t/\tFALSE\t0", "does not have seven fields that tabs separate"},
+                {"a\t1\t/\tFALSE\t0\tn\tv", "has no TRUE or FALSE as its second field"},
+                {"a\tFALSE\t/\t1\t0\tn\tv", "has no TRUE or FALSE as its fourth field"},
+                {"a\tFALSE\t/\tFALSE\t1:\tn\tv", "has no number of seconds as its fifth field"},
+                {"a b\tFALSE\t/\tFALSE\t1\tn\tv", "has no host name as its first field"},
+                {"a\tFALSE\t/\tFALSE\t1\tn\tv\x01", "has a control character in its name or value"}};
+    static const char *const comments[] = {"#", "#\r\n", "# x", "#HttpOnly",
+                                           "#httponly_a\tFALSE\t/\tFALSE\t1\tn\tv"};
+    const char *fault;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CHECK(read_line(rows[i].line, &fault));
+        CHECK_STR(fault, rows[i].fault);
+    }
+    for (size_t i = 0; i < sizeof comments / sizeof *comments; i++) {
+        CHECK(!read_line(comments[i], &fault));
+        CHECK(!fault);
+    }
 }
 
 /* No line that libcurl would take for a command or a header passes. */
@@ -133,6 +186,12 @@ static void test_writing(void)
         CHECK_INT(cw__cookie_write(&c, line, sizeof line), strlen(lines[i]));
         CHECK_STR(line, lines[i]);
         CHECK_INT(cw__cookie_write(&c, line, 1), strlen(lines[i]));
+        if (c.include_subdomains) { /* a program may have written the dot itself */
+            c.domain--;
+            c.domain_len_bytes++;
+            CHECK_INT(cw__cookie_write(&c, line, sizeof line), strlen(lines[i]));
+            CHECK_STR(line, lines[i]);
+        }
     }
 }
 
@@ -164,22 +223,34 @@ static void test_faults(void)
     CHECK(!cw__cookie_fault(&c));
     c.value_len_bytes = 4096;
     check_fault(&c, "4,096");
+    c = good();
+    c.value = "a b";
+    c.value_len_bytes = 3;
+    c.domain = "a!_b~"; /* libcurl and the server decide about these */
+    c.domain_len_bytes = 5;
+    CHECK(!cw__cookie_fault(&c));
+    c.domain = long_text;
+    c.domain_len_bytes = 253;
+    CHECK(!cw__cookie_fault(&c));
 #define BAD(member, text, words)                                                                         \
     c = good();                                                                                          \
     c = (cw_cookie){TEXT(name, "n"), TEXT(value, "s3cret"), TEXT(domain, "a.example"), TEXT(path, "/")}; \
     c.member = (text);                                                                                   \
     c.member##_len_bytes = sizeof(text) - 1;                                                             \
     check_fault(&c, words)
-    BAD(name, "", "its name is empty");
+    BAD(name, "", "a cookie cannot be set: its name is empty: give it a name");
     BAD(name, "a=b", "its name has");
     BAD(name, "a;b", "its name has");
     BAD(name, "a\tb", "its name has");
-    BAD(value, "a;b", "its value has");
+    BAD(value, "a;b",
+        "its value has a control character or ;, which would end it: encode the value, for example by %XX");
+    BAD(value, "\tb", "its value has");
     BAD(value, "a\tb", "its value has");
     BAD(value, "a\nb", "its value has");
     BAD(value, "a\0b", "its value has");
     BAD(value, "a\x7f", "its value has");
-    BAD(path, "", "its path");
+    BAD(path, "",
+        "its path must begin with /, have at most 1,024 characters, and no control character or ;: correct it");
     BAD(path, "x", "its path");
     BAD(path, "/\t", "its path");
     BAD(path, "/;", "its path");
@@ -188,17 +259,44 @@ static void test_faults(void)
     BAD(domain, "..", "its domain is no host name");
     BAD(domain, "::\0", "its domain is no host name");
     BAD(domain, "a@b", "its domain is no host name");
+    BAD(domain, "a\x7f", "its domain is no host name");
     BAD(domain, "[::1]", "its domain is no host name");
     BAD(name, "__Secure-n", "__Secure-");
     BAD(name, "__Host-n", "__Host-");
+    BAD(name, "__secure-n", "__Secure-"); /* RFC 6265bis section 5.7: case does not matter */
+    BAD(name, "__HOST-n", "__Host-");
     c = good();
     c.domain = long_text;
     c.domain_len_bytes = 254;
     check_fault(&c, "253");
     c = good();
+    c.domain = "a:b:c"; /* only so much of the text: one colon */
+    c.domain_len_bytes = 3;
+    check_fault(&c, "its domain is no host name");
+    c = good();
+    c.path_len_bytes = 0;
+    check_fault(&c, "its path");
+    long_text[0] = '/';
+    c.path = long_text;
+    c.path_len_bytes = 1024;
+    CHECK(!cw__cookie_fault(&c));
+    c.path_len_bytes = 1025;
+    check_fault(&c, "its path");
+    c = good();
     c.expires = -1;
     check_fault(&c, "1970");
     c = good();
+    c.name = "__Secure-n";
+    c.name_len_bytes = 8; /* no prefix, without the hyphen */
+    CHECK(!cw__cookie_fault(&c));
+    c.name_len_bytes = 9;
+    check_fault(&c, "__Secure-");
+    c.secure = true;
+    CHECK(!cw__cookie_fault(&c));
+    c = good();
+    c.name = "a_name_without_prefix";
+    c.name_len_bytes = 21;
+    CHECK(!cw__cookie_fault(&c));
     c.secure = true;
     c.name = "__Host-n";
     c.name_len_bytes = 8;
@@ -232,6 +330,7 @@ static const harness_test tests[] = {
     {"the fields of a line", test_fields},
     {"which domains have subdomains", test_subdomains},
     {"the lines of a text", test_lines},
+    {"the faults of lines, and comments", test_faults_of_lines},
     {"lines that are no cookies", test_lines_that_are_no_cookies},
     {"a written line is the line that was read", test_writing},
     {"what a program cannot set", test_faults},

@@ -45,6 +45,11 @@ static const sample samples[] = {
     {"de-jg4avhby1noc0d", "\u30d1\u30d5\u30a3\u30fcde\u30eb\u30f3\u30d0"},
     {"d9juau41awczczp", "\u305d\u306e\u30b9\u30d4\u30fc\u30c9\u3067"},
     {"-> $1.00 <--", "-> $1.00 <-"},
+    /* these depend on each constant of the RFC's section 5 */
+    {"vs2am4085b", "\u8907\U00090f2e"},
+    {"sv6a982gi414s", "\U000e0ee4\uccd6\u9c91"},
+    {"z3g47838c7x7b", "\U0005cf88\u2146\U000639e5"},
+    {"dn32g", "\U0010ffff"}, /* the last code point */
 };
 
 enum { MOST = CW__PUNYCODE_AT_MOST };
@@ -68,6 +73,8 @@ static void test_samples(void)
     uint32_t codes[MOST], back[MOST];
     char out[MOST];
     size_t count, len, back_count;
+    uint32_t *exact_codes; /* in these, AddressSanitizer sees a read or write after the end */
+    char *exact_text;
 
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         size_t ascii_len = strlen(samples[i].ascii);
@@ -81,13 +88,32 @@ static void test_samples(void)
         CHECK_BYTES(back, back_count * 4, codes, count * 4);
         for (size_t room = 0; room < count; room++)
             CHECK(!cw__punycode_decode(samples[i].ascii, ascii_len, back, room, &back_count));
+        exact_codes = malloc(count * 4);
+        exact_text = malloc(ascii_len);
+        CHECK(exact_codes != NULL && exact_text != NULL);
+        memcpy(exact_text, samples[i].ascii, ascii_len);
+        CHECK(cw__punycode_decode(exact_text, ascii_len, exact_codes, count, &back_count));
+        CHECK(cw__punycode_encode(exact_codes, count, out, sizeof out, &len));
+        CHECK_BYTES(out, len, exact_text, ascii_len);
+        for (size_t cut = ascii_len; cut > 0; cut--) { /* no cut reads after its end either */
+            char *part = malloc(cut);
+            CHECK(part != NULL);
+            memcpy(part, samples[i].ascii, cut);
+            (void)cw__punycode_decode(part, cut, exact_codes, count, &back_count);
+            free(part);
+        }
+        free(exact_codes);
+        free(exact_text);
     }
 }
 
 static void test_malformed(void)
 {
-    static const char *const texts[] = {"\xc3\xbc",      "a-B",      "a-!",      "a-b-\x7f", "99999999",
-                                        "a-99999999999", "zzzzzzzz", "9999999b", "0",        "a-kva0"};
+    static const char *const texts[] = {"\xc3\xbc", "a-B",      "a-!",  "a-b-\x7f", "99999999", "a-99999999999",
+                                        "zzzzzzzz", "9999999b", "0",    "a-kva0",   "a-{va",    "a-kv/",
+                                        "a-!va",    "a-:va",    "en32g" /* U+110000 */};
+    static char wraps[] = "cc614756h9j4h"; /* after 165 characters, a number of 32 bits would be small again */
+    char text[256], large[MOST + 2];
     uint32_t codes[MOST + 1];
     size_t count;
     char out[8];
@@ -98,7 +124,14 @@ static void test_malformed(void)
     CHECK_INT(count, 0);
     CHECK(cw__punycode_encode(codes, 0, out, sizeof out, &count));
     CHECK_INT(count, 0);
-    CHECK(!cw__punycode_encode(codes, MOST + 1, out, sizeof out, &count));
+    for (size_t i = 0; i <= MOST; i++)
+        codes[i] = 'a';
+    CHECK(!cw__punycode_encode(codes, MOST + 1, large, sizeof large, &count));
+    CHECK(cw__punycode_encode(codes, MOST, large, sizeof large, &count));
+    CHECK_INT(count, MOST + 1);
+    memset(text, 'a', 165);
+    (void)snprintf(text + 165, sizeof text - 165, "-%s", wraps);
+    CHECK(!cw__punycode_decode(text, strlen(text), codes, MOST, &count));
 }
 
 /* ---- Names ---- */

@@ -7,11 +7,25 @@ typedef struct row {
     const char *found;       /* "user:password"; "" = none; words of the fault after "!" */
 } row;
 
+/* Finds the entry in a copy of the text without a NUL, so that AddressSanitizer sees a read after its end. */
+static cw__netrc_result find_exactly(const row *r, char **joined, char *fault)
+{
+    size_t len_bytes = strlen(r->text);
+    char *copy = malloc(len_bytes + 1);
+    cw__netrc_result result;
+
+    CHECK(copy != NULL);
+    memcpy(copy + 1, r->text, len_bytes);
+    result = cw__netrc_find(copy + 1, len_bytes, "a.example", r->user, joined, fault);
+    free(copy);
+    return result;
+}
+
 static void check_row(const row *r)
 {
     char fault[CW__URI_FAULT_BYTES], found[256];
     char *joined;
-    cw__netrc_result result = cw__netrc_find(r->text, strlen(r->text), "a.example", r->user, &joined, fault);
+    cw__netrc_result result = find_exactly(r, &joined, fault);
 
     if (*r->found == '!') {
         if (result != CW__NETRC_BAD || !strstr(fault, r->found + 1) || joined)
@@ -40,6 +54,11 @@ static void test_entries(void)
          NULL, "u:p"},
         {"machine a.example login u password p\nmachine a.example login v password q", "v", "v:q"},
         {"machine a.example login u password p", "x", ""},
+        {"machine a.example login u password p", "U", ""},
+        {"machine a.example login uu password pp login v password q", NULL, "v:q"},
+        /* no entry has what the one before it has */
+        {"machine b login x password s3cret machine a.example", NULL, ""},
+        {"machine b login x password s3cret machine a.example login u", NULL, ""},
         {"machine a.example login u account acc password p", NULL, "u:p"},
         {"default login u password s3cret", NULL, ""}, /* it would be for every host */
         {"machine b login x password y\ndefault login u password s3cret", NULL, ""},
@@ -53,12 +72,16 @@ static void test_entries(void)
         {"machine a.example login u password \"\"", NULL, "u:"},
         {"machine a.example login \"u s\" password \"a \\\"b\\\\ #c\"", NULL, "u s:a \"b\\ #c"},
         {"machine a.example login u password a\"b", NULL, "u:a\"b"},
+        {"machine a.example login u password a\\nb\\", NULL, "u:a\\nb\\"}, /* escapes are for quoted texts */
+        {"machine a.example login u password \"\\a\\q\\s\\u\\m\\o\"", NULL, "u:aqsumo"},
         {"machine a.example login u password #p", NULL, "u:#p"},
         {"# machine a.example login x password y\nmachine a.example login u password p # note", NULL, "u:p"},
         {"machine b\nmacdef init\nmachine a.example login x\npassword y\n\nmachine a.example login u password "
          "p",
          NULL, "u:p"},
         {"macdef init\ncd /\r\n\r\nmachine a.example login u password p", NULL, "u:p"},
+        {"macdef init\nx\n\nmachine a.example login u password p\n ", NULL, "u:p"},
+        {"machine a.example login u password p macdef x\n", NULL, "u:p"},
         {"macdef init\nmachine a.example login u password s3cret", NULL, ""},
         {"machine a.example login u password \xc3\xa4", NULL, "u:\xc3\xa4"},
         {"machine machine login x password y machine a.example login login password password", NULL,
@@ -75,11 +98,24 @@ static void test_faults(void)
         {"machine", NULL, "!machine in line 1 has no name"},
         {"\nmachine a.example\n login", NULL, "!line 3 ends in the middle of an entry"},
         {"machine a.example login u password", NULL, "!ends in the middle"},
-        {"s3cret", NULL, "!line 1 has a word that is neither machine, login"},
+        {"s3cret", NULL,
+         "!line 1 has a word that is neither machine, login, password, account, default nor macdef"},
+        {"Machine login u password p", NULL, "!neither machine, login"}, /* case matters */
+        {"DEFAULT login u password p", NULL, "!neither machine, login"},
+        {"machine a.example LOGIN u password p", NULL, "!neither machine, login"},
+        {"machine a.example login u Password p", NULL, "!neither machine, login"},
+        {"machine a.example login u password p ACCOUNT a", NULL, "!neither machine, login"},
+        {"machine a.example login u password p Macdef a", NULL, "!neither machine, login"},
+        {"macdef init\nx\n\nmachine a.example login", NULL, "!line 4 ends"},
+        {"machine \"a.example", NULL, "!the \" in line 1 has no end"},
         {"machine b login x password y s3cret", NULL, "!neither machine, login"},
         {"machine a.example login u password \"s3cret", NULL, "!the \" in line 1 has no end"},
         {"machine a.example login u password \"s3cret\\n\"", NULL,
          "!a value in line 1 has a control character"},
+        {"machine a.example login u password \"s3cret\\r\"", NULL, "!control character"},
+        {"machine a.example login u password \"s3cret\\t\"", NULL, "!control character"},
+        {"machine a.example login u password \"s3cret\\", NULL, "!has no end"},
+        {"machine a.example login u password s3cret\x7f", NULL, "!control character"},
         {"machine a.example login \x01s3cret password p", NULL, "!control character"},
         {"machine a.example login u:s3cret password p", NULL, "!has a colon"},
     };
@@ -96,6 +132,35 @@ static void test_faults(void)
     CHECK(!joined);
 }
 
+/* A word has at most 4095 bytes. */
+static void test_longest(void)
+{
+    static char text[5000], longest[4096];
+    char fault[CW__URI_FAULT_BYTES];
+    char *joined;
+
+    memset(longest, 'x', 4095);
+    (void)snprintf(text, sizeof text, "machine a.example password p login %s", longest);
+    CHECK_INT(find_exactly(&(row){text, NULL, ""}, &joined, fault), CW__NETRC_FOUND);
+    CHECK_STR(joined, longest);
+    CHECK_STR(joined + 4096, "p");
+    cw__free(joined);
+    (void)snprintf(text, sizeof text, "machine a.example login u password %sy", longest);
+    CHECK_INT(find_exactly(&(row){text, NULL, ""}, &joined, fault), CW__NETRC_BAD);
+    CHECK(!joined);
+}
+
+/* An entry for every host is not an entry of the host that is called default. */
+static void test_host_default(void)
+{
+    static const char text[] = "default login u password p";
+    char fault[CW__URI_FAULT_BYTES];
+    char *joined;
+
+    CHECK_INT(cw__netrc_find(text, strlen(text), "default", NULL, &joined, fault), CW__NETRC_NONE);
+    CHECK(!joined);
+}
+
 /* What follows the entry of the host does not matter. */
 static void test_rest(void)
 {
@@ -108,7 +173,7 @@ static bool find_once(void *text)
     char *joined;
     cw__netrc_result result = cw__netrc_find(text, strlen(text), "a.example", NULL, &joined, fault);
 
-    CHECK(result == CW__NETRC_FOUND || result == CW__NETRC_NO_MEMORY);
+    CHECK_INT(result, joined ? CW__NETRC_FOUND : CW__NETRC_NO_MEMORY);
     cw__free(joined);
     return result == CW__NETRC_FOUND;
 }
@@ -120,9 +185,9 @@ static void test_no_memory(void)
     each_allocation_fails(find_once, text);
 }
 
-static const harness_test tests[] = {{"entries", test_entries},
-                                     {"faults", test_faults},
-                                     {"the rest of the file", test_rest},
-                                     {"no memory", test_no_memory}};
+static const harness_test tests[] = {
+    {"entries", test_entries},           {"faults", test_faults},
+    {"the longest word", test_longest},  {"a host that is called default", test_host_default},
+    {"the rest of the file", test_rest}, {"no memory", test_no_memory}};
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

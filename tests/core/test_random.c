@@ -14,6 +14,24 @@
 #include <sys/syscall.h>
 #endif
 
+/* Returns whether a number consists of the bits of the clock, as cw_random_number makes it without a generator. The factor
+ * undoes its multiplication. */
+static bool is_clock(uint64_t number, int64_t since_us)
+{
+    uint64_t us = number * UINT64_C(0xf1de83e19937733d);
+
+    return us >= (uint64_t)since_us && us <= (uint64_t)cw__now_us();
+}
+
+static void test_numbers(void)
+{
+    int64_t now_us = cw__now_us();
+
+    CHECK(cw_random_number() != cw_random_number());
+    CHECK(!is_clock(cw_random_number(), now_us));
+    CHECK(cw_now_ms() >= now_us / 1000 && cw_now_ms() <= cw__now_ms());
+}
+
 static void test_differs(void)
 {
     uint8_t a[32], b[32];
@@ -59,6 +77,7 @@ static void test_without_call(void)
     struct sock_fprog program = {.len = sizeof steps / sizeof *steps, .filter = steps};
     struct rlimit limit, none;
     uint8_t a[32] = {0}, b[32] = {0};
+    int64_t now_us = cw__now_us();
 
     CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
     CHECK_INT(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), 0);
@@ -71,6 +90,7 @@ static void test_without_call(void)
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
     CHECK(!cw__random(a, sizeof a));
     CHECK(cw__random(a, 0));
+    CHECK(is_clock(cw_random_number(), now_us));
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 #endif
@@ -186,6 +206,7 @@ static void test_no_descriptor(void)
 
 static const harness_test tests[] = {
     {"RFC 6455 5.3: two draws differ", test_differs},
+    {"numbers for delays are not the clock", test_numbers},
     {"a large buffer is filled to its end", test_all_of_it},
     {"no bytes are no error", test_nothing},
 #ifdef __linux__

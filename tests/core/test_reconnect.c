@@ -13,8 +13,9 @@ static cw_reconnect *make(void)
     return r;
 }
 
-/* Returns a random number that makes the delay as long as it may be, if the bound is this one. */
-static uint64_t longest(int64_t bound_ms) { return (uint64_t)bound_ms; }
+/* Returns a random number that makes the delay equal to this bound, if that is the bound. With half of it, the double
+ * or the cap as the bound, the delay would be another. */
+static uint64_t longest(int64_t bound_ms) { return 2 * (uint64_t)bound_ms + 1; }
 
 static int64_t delay_of(cw_reconnect *r, int64_t now_ms, uint64_t random)
 {
@@ -42,6 +43,7 @@ static void test_codes(void)
         CHECK_INT(cw_reconnect_is_retried(code, 0, 0), expected);
     }
     CHECK(!cw_reconnect_is_retried(1000, 503, CW_WEB_ConnectionReset)); /* the close code decides */
+    CHECK(!cw_reconnect_is_retried(1, 503, CW_WEB_ConnectionReset));
 }
 
 static void test_http(void)
@@ -49,6 +51,7 @@ static void test_http(void)
     for (int status = 100; status < 700; status++)
         CHECK_INT(cw_reconnect_is_retried(0, status, CW_WEB_CannotConnect),
                   status == 429 || (status >= 500 && status <= 599));
+    CHECK(!cw_reconnect_is_retried(0, 1, CW_WEB_CannotConnect));
     CHECK(!cw_reconnect_is_retried(0, 0, CW_WEB_Forbidden)); /* of a SOCKS proxy */
     CHECK(!cw_reconnect_is_retried(0, 0, CW_WEB_ProxyAuthenticationRequired));
     CHECK(cw_reconnect_is_retried(0, 0, CW_WEB_ServiceUnavailable));
@@ -138,6 +141,23 @@ static void test_stable(void)
     cw_reconnect_release(r);
 }
 
+/* A connection has one end, and without a connection there is nothing that could be stable. */
+static void test_ends_without_connection(void)
+{
+    cw_reconnect *r = make();
+
+    CHECK(!cw_reconnect_ended(r, 20000)); /* before the first attempt */
+    (void)cw_reconnect_attempt(r, 20000);
+    (void)cw_reconnect_opened(r, 20000, 0);
+    CHECK(cw_reconnect_ended(r, 40000));
+    CHECK(!cw_reconnect_ended(r, 60000));
+    (void)cw_reconnect_attempt(r, 60000);
+    (void)cw_reconnect_opened(r, 60000, 0);
+    (void)cw_reconnect_attempt(r, 60000); /* this attempt replaces the connection */
+    CHECK(!cw_reconnect_ended(r, 80000));
+    cw_reconnect_release(r);
+}
+
 static uint64_t mix(uint64_t *seed)
 {
     uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
@@ -217,7 +237,13 @@ static void test_max_elapsed(void)
     CHECK_INT(delay_of(r, 200000, 999), 999);
     cw_reconnect_explain(r, CW_RECONNECT_AGAIN, text, sizeof text);
     CHECK_STR(text, "");
+    text[0] = 'x';
+    cw_reconnect_explain(r, CW_RECONNECT_AGAIN, text, 1);
+    CHECK_STR(text, "");
     cw_reconnect_explain(r, CW_RECONNECT_AGAIN, NULL, 0);
+    CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_MAX_ELAPSED, 0), CW_OK); /* only an attempt at once */
+    CHECK_INT(delay_of(r, 200000, 0), 0);
+    CHECK_INT(cw_reconnect_next(r, 200001, 0, -1, -1, &delay_ms), CW_RECONNECT_NO_TIME);
     cw_reconnect_release(r);
 }
 
@@ -293,12 +319,15 @@ static void test_settings(void)
     cw_reconnect *r = make();
 
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_COUNT, 0), CW_INVALID_ARGUMENT);
+    CHECK_STR(cw_error_message(),
+              "there is no setting of reconnecting with the number 6: use the number of a setting");
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_MAX_ATTEMPTS, 0), CW_INVALID_ARGUMENT);
     CHECK_STR(cw_error_message(),
               "max_attempts cannot be 0: the least is 1, the most is 2147483647; -1: no limit");
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_MAX_ATTEMPTS, -2), CW_INVALID_ARGUMENT);
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_MAX_ATTEMPTS, -1), CW_OK);
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_FIRST_DELAY, -1), CW_INVALID_ARGUMENT);
+    CHECK_STR(cw_error_message(), "first_delay cannot be -1: the least is 1, the most is 2147483647");
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_FIRST_DELAY, (int64_t)INT32_MAX + 1), CW_INVALID_ARGUMENT);
     CHECK_INT(cw_reconnect_set(r, CW_RECONNECT_FIRST_DELAY, INT32_MAX), CW_OK);
     cw_reconnect_release(r);
@@ -312,6 +341,7 @@ static void test_no_memory(void)
     cw__alloc_fail_at(0);
     CHECK_INT(cw_reconnect_create(&r), CW_NO_MEMORY);
     CHECK(r == NULL);
+    CHECK_STR(cw_error_message(), "no memory for the rules of reconnecting: free memory and call again");
     CHECK_INT(cw__alloc_live(), 0);
 }
 
@@ -332,6 +362,7 @@ static const harness_test tests[] = {
     {"both bounds can be set", test_bounds_that_are_set},
     {"attempts are numbered from 1", test_attempts_are_numbered},
     {"only a stable connection begins a new series", test_stable},
+    {"an end without a connection is not the end of a stable one", test_ends_without_connection},
     {"a server that accepts and closes at once is not flooded", test_no_hammering},
     {"max_attempts counts the attempts of a series", test_max_attempts},
     {"max_elapsed limits when the last attempt begins", test_max_elapsed},

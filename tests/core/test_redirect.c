@@ -121,6 +121,23 @@ static void test_absolute(void)
         {"file:///etc/passwd", "!neither ws, wss, http nor https", false},
         {"httpss://b.example/", "!neither ws, wss, http nor https", false},
         {"1http://b.example/", "ws://a.example/p/1http://b.example/", false},
+        /* RFC 3986 section 3.1: a scheme is a letter, and letters, digits, +, - and . */
+        {"A:x", "!neither ws", false},
+        {"Z:x", "!neither ws", false},
+        {"z:x", "!neither ws", false},
+        {"a0:x", "!neither ws", false},
+        {"a9:x", "!neither ws", false},
+        {"a+:x", "!neither ws", false},
+        {"a-:x", "!neither ws", false},
+        {"a.:x", "!neither ws", false},
+        {"{:x", "ws://a.example/p/{:x", false},
+        {"[:x", "ws://a.example/p/[:x", false},
+        {"a!:x", "ws://a.example/p/a!:x", false},
+        {"//", "!has no host", false},
+        {"?", "ws://a.example/p/x?", false},
+        {"/\001", "!control character 0x01", false},
+        {"ws://a.example:8/", "ws://a.example:8/", true},
+        {"ws://a.example:0/", "ws://a.example:0/", true},
         {"/a b", "!a space", false},
         {"/\xff", "!not UTF-8", false},
         {"/\xc3\xa4?\xc3\xa4", "ws://a.example/\xc3\xa4?\xc3\xa4", false},
@@ -179,6 +196,26 @@ static void test_user(void)
             CHECK(!strchr(to.uri.prefix, '@'));
         cw__redirect_destroy(&to);
     }
+    CHECK_INT(redirect("wss://u:p@host/", "/x", &to, fault), CW__REDIRECT_OK);
+    CHECK_STR(to.uri.prefix, "wss://u:p@");
+    CHECK_STR(to.uri.host, "host");
+    CHECK_STR(to.uri.target, "/x");
+    cw__redirect_destroy(&to);
+}
+
+/* Long parts, one at a time (AddressSanitizer). */
+static void test_long_parts(void)
+{
+#define D60 "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+    static const row long_path = {"g", "wss://a/" D60 "/g", false},
+                     long_query = {"?" D60, "wss://a/?" D60, false},
+                     long_host = {"//" D60 "/x", "wss://" D60 "/x", true},
+                     long_zone = {"/x", "wss://[fe80::1%25abcdefghijklmno]:65535/x", false};
+
+    check_row("wss://a/" D60 "/x", &long_path);
+    check_row("wss://a/", &long_query);
+    check_row("wss://a/", &long_host);
+    check_row("wss://[fe80::1%25abcdefghijklmno]:65535/", &long_zone);
 }
 
 /* An IPv6 address keeps its zone, and another zone is another host. */
@@ -187,6 +224,7 @@ static void test_zone(void)
     static const row rows[] = {{"/x", "ws://[fe80::1%25eth0]:90/x", false},
                                {"ws://[fe80::1%25eth0]:90/", "ws://[fe80::1%25eth0]:90/", false},
                                {"ws://[fe80::1%25eth1]:90/", "ws://[fe80::1%25eth1]:90/", true},
+                               {"ws://[fe80::1%25ETH0]:90/", "ws://[fe80::1%25ETH0]:90/", true},
                                {"ws://[fe80::1]:90/", "ws://[fe80::1]:90/", true},
                                {"//[::1", "!IPv6", false}};
 
@@ -199,6 +237,7 @@ static void test_location(void)
         const char *lines, *fault;
     } rows[] = {{"", "no header Location"},
                 {"X-Location: /\r\nLocation2: /\r\n", "no header Location"},
+                {"Locatiom: /\r\nRelocate: /\r\n", "no header Location"},
                 {"Location: /a\r\nlocation: /a\r\n", "more than one header Location"}};
     char fault[CW__URI_FAULT_BYTES];
     cw__redirect to;
@@ -206,6 +245,7 @@ static void test_location(void)
 
     CHECK_INT(cw__uri_read("ws://a/", 7, &from, fault), CW__URI_OK);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        memset(&to, 0xff, sizeof to); /* the call sets it also if it fails */
         CHECK_INT(cw__redirect_read(rows[i].lines, &from, &to, fault), CW__REDIRECT_BAD);
         if (!strstr(fault, rows[i].fault))
             CHECK_STR(fault, rows[i].fault);
@@ -240,6 +280,8 @@ static bool redirect_once(void *location)
         return false;
     result = cw__redirect_read(location, &from, &to, fault);
     CHECK(result == CW__REDIRECT_OK || result == CW__REDIRECT_NO_MEMORY);
+    if (result == CW__REDIRECT_OK)
+        CHECK_STR(to.uri.prefix, to.is_same_origin ? "ws://u:p@" : "ws://");
     cw__redirect_destroy(&to);
     cw__uri_destroy(&from);
     return result == CW__REDIRECT_OK;
@@ -261,10 +303,13 @@ static void test_headers(void)
     char *kept =
         cw__redirect_headers("Authorization: Bearer s\nuser-agent: me\nCookie: a=s\nX-Api-Key: s\nAccept:\n"
                              "Host: a\nAccept-Language: de\nX-Empty;\nUser-AgentX: s\nCookie:\n"
-                             "Referer: s\nORIGIN: https://a\nAccept-Encoding;\n");
+                             "Referer: s\nORIGIN: https://a\nAccept-Encoding;\nAcc: s\n");
 
     CHECK_STR(kept,
               "user-agent: me\nAccept:\nAccept-Language: de\nCookie:\nORIGIN: https://a\nAccept-Encoding;\n");
+    cw__free(kept);
+    kept = cw__redirect_headers("Accept: x\nCache-Control: no-cache\n"); /* it fits exactly */
+    CHECK_STR(kept, "Accept: x\nCache-Control: no-cache\n");
     cw__free(kept);
     kept = cw__redirect_headers("");
     CHECK_STR(kept, "");
@@ -276,6 +321,7 @@ static const harness_test tests[] = {
     {"absolute URIs, and what is refused", test_absolute},
     {"never from wss to ws", test_plain},
     {"the user and password of the URI stay with its origin", test_user},
+    {"long parts", test_long_parts},
     {"zones of IPv6 addresses", test_zone},
     {"there is one Location", test_location},
     {"too long", test_length},

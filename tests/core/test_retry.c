@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of retry.c, and of cw__reply_retry_after in reply.c. The forms of dates are from RFC 9110 section 5.6.7. */
+/* Tests of retry.c, and of cw__reply_retry_after and cw__reply_is_empty in reply.c. The forms of dates are from RFC 9110
+ * section 5.6.7. */
 #include "harness.h"
 #include "protocol/protocol.h"
 
@@ -19,6 +20,9 @@ static void test_forms(void)
     CHECK_INT(date_of("Wed, 31 Dec 1969 23:59:59 GMT"), -1);
     CHECK_INT(date_of("Tue, 29 Feb 2000 00:00:00 GMT"), 951782400);
     CHECK_INT(date_of("Wed, 01 Mar 2000 00:00:00 GMT"), 951782400 + 86400);
+    CHECK_INT(date_of("Mon, 01 Jan 2001 00:00:00 GMT"), 978307200);
+    CHECK_INT(date_of("Saturday, 31-Dec-94 08:49:37 GMT"), RFC + 55 * 86400);
+    CHECK_INT(date_of("Sat Dec 31 08:49:37 1994"), RFC + 55 * 86400);
     CHECK_INT(date_of("Sat, 31 Dec 2016 23:59:60 GMT"), 1483228800); /* a leap second */
     CHECK_INT(date_of("Fri, 31 Dec 9999 23:59:59 GMT"), 253402300799);
     CHECK_INT(date_of("Mon, 01 Jan 0001 00:00:00 GMT"), -62135596800);
@@ -33,6 +37,11 @@ static void test_two_digits(void)
     CHECK_INT(date_at("Tuesday, 29-Feb-00 00:00:00 GMT", RFC), 951782400);   /* 2000; 1900 has no such day */
     CHECK_INT(date_at("Sunday, 06-Nov-94 08:49:37 GMT", 3939871777), 3939871777);     /* 2094 */
     CHECK_INT(date_at("Sunday, 06-Nov-94 08:49:37 GMT", 253402300799), 253239727777); /* 9994 */
+    /* exactly 50 years ahead, at the begin of a year */
+    CHECK_INT(date_at("Friday, 01-Jan-44 00:00:00 GMT", 757296000), 2335219200);
+    /* a clock that is far behind: 1900 and 1950. No date is in a century before */
+    CHECK_INT(date_at("Friday, 31-Dec-99 00:00:00 GMT", -2208988800), 946598400);
+    CHECK_INT(date_at("Monday, 31-Dec-00 00:00:00 GMT", -631238400), -2177539200); /* 1900 */
 }
 
 static void test_malformed(void)
@@ -52,6 +61,12 @@ static void test_malformed(void)
         "Sun, 31 Nov 1994 08:49:37 GMT",
         "Tue, 29 Feb 1900 08:49:37 GMT",
         "Tue, 29 Feb 2001 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:3: GMT",
+        "Sun, 06 Nov 1994 08:49:3/ GMT",
+        ", 06 Nov 1994 08:49:37 GMT",
+        "Sun, 06  1994 08:49:37 GMT",
+        "Sat, 32 Dec 1994 08:49:37 GMT",
+        "Mon, 32 Jan 2000 08:49:37 GMT",
         "Sun, 06 Nov 1994 24:49:37 GMT",
         "Sun, 06 Nov 1994 08:60:37 GMT",
         "Sun, 06 Nov 1994 08:49:61 GMT",
@@ -63,6 +78,7 @@ static void test_malformed(void)
         "Sunday, 06 Nov 1994 08:49:37 GMT",
         "Sunday, 06-Nov-1994 08:49:37 GMT",
         "Sunday, 06-Nov-94 08:49:37",
+        "Sunday, 06-Nov-94 08:49:37 GMT ",
         "Sun Nov 6 08:49:37 1994",
         "Sun Nov   6 08:49:37 1994",
         "Sun Nov  0 08:49:37 1994",
@@ -116,6 +132,9 @@ static void test_retry_after(void)
     CHECK_INT(after("1.5"), -1);
     CHECK_INT(after("1 "), -1);
     CHECK_INT(after("12a"), -1);
+    CHECK_INT(after("1:"), -1);
+    CHECK_INT(after("1/"), -1);
+    CHECK_INT(cw__retry_after("1205", 3, RFC), 120); /* only so much of the text */
 }
 
 static int64_t of_reply(const char *lines)
@@ -132,6 +151,34 @@ static int64_t of_reply(const char *lines)
     seconds = cw__reply_retry_after(&r, RFC);
     cw__reply_destroy(&r);
     return seconds;
+}
+
+/* Whether a reply says that its body is empty (RFC 9112 section 6.3). */
+static bool is_empty(const char *lines)
+{
+    cw__reply r = {0};
+    bool result;
+
+    CHECK(cw__reply_line(&r, "HTTP/1.1 503 No\r\n", 17));
+    while (*lines) {
+        size_t len = strcspn(lines, "\n") + 1;
+        CHECK(cw__reply_line(&r, lines, len));
+        lines += len;
+    }
+    result = cw__reply_is_empty(&r);
+    cw__reply_destroy(&r);
+    return result;
+}
+
+static void test_empty(void)
+{
+    CHECK(is_empty("X: 1\r\ncontent-LENGTH: 0\r\n"));
+    CHECK(!is_empty("X: 0\r\n"));
+    CHECK(!is_empty("Content-Length: 1\r\n"));
+    CHECK(!is_empty("Content-Length: 00\r\n")); /* rare enough to read the body */
+    CHECK(!is_empty("Content-Length: 01\r\n"));
+    CHECK(!is_empty("Content-Length: 10\r\n"));
+    CHECK(!is_empty("Content-Length: 0\r\nTransfer-Encoding: chunked\r\n"));
 }
 
 static void test_reply(void)
@@ -154,6 +201,7 @@ static const harness_test tests[] = {
     {"every cut of a date", test_cuts},
     {"RFC 9110 10.2.3: seconds and dates", test_retry_after},
     {"the headers of a reply", test_reply},
+    {"RFC 9112 6.3: a reply with an empty body", test_empty},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

@@ -52,20 +52,21 @@ static void check_convert(cw_encoding from, const char *text, size_t len, cw_enc
                           size_t wanted_len)
 {
     size_t out_bytes, bad;
-    char *exact = malloc(len),
-         *out = malloc(wanted_len); /* so that a sanitizer reports an access beyond them */
+    char *exact = malloc(len), *out = malloc(wanted_len),
+         *less = malloc(wanted_len - 1); /* a sanitizer reports an access beyond them */
 
-    CHECK(exact != NULL && out != NULL);
+    CHECK(exact != NULL && out != NULL && less != NULL);
     memcpy(exact, text, len);
     CHECK(cw_text_convert(from, exact, len, to, NULL, 0, &out_bytes, &bad));
     CHECK_INT(out_bytes, wanted_len);
-    CHECK(cw_text_convert(from, exact, len, to, out, wanted_len - 1, &out_bytes, &bad));
+    CHECK(cw_text_convert(from, exact, len, to, less, wanted_len - 1, &out_bytes, &bad));
     CHECK_INT(out_bytes, wanted_len);
     CHECK(cw_text_convert(from, exact, len, to, out, wanted_len, &out_bytes, &bad));
     CHECK_INT(out_bytes, wanted_len);
     CHECK(memcmp(out, wanted, wanted_len) == 0);
     free(exact);
     free(out);
+    free(less);
 }
 
 static void test_texts(void)

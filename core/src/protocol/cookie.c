@@ -198,7 +198,7 @@ size_t cw__cookie_write(const cw_cookie *c, char *buffer, size_t size_bytes)
 
 static bool begins_with(const char *text, size_t len_bytes, const char *start)
 {
-    return len_bytes >= strlen(start) && memcmp(text, start, strlen(start)) == 0;
+    return len_bytes >= strlen(start) && strncasecmp(text, start, strlen(start)) == 0;
 }
 
 static const char *check_domain(const cw_cookie *c)
@@ -210,7 +210,8 @@ static const char *check_domain(const cw_cookie *c)
     return NULL;
 }
 
-/* RFC 6265bis section 4.1.3; libcurl drops such cookies without a word. */
+/* RFC 6265bis section 4.1.3, and section 5.7: case does not matter. libcurl drops such cookies without a word, 8.14.1 also
+ * those in another case. */
 static const char *check_prefix(const cw_cookie *c)
 {
     if (begins_with(c->name, c->name_len_bytes, "__Secure-") && !c->secure)

@@ -127,10 +127,9 @@ static bool fits(const entry *e, const char *user)
     return e->is_wanted && e->has_user && e->has_password && *e->user && (!user || strcmp(user, e->user) == 0);
 }
 
-/* Reads entries until one fits. Returns whether one does. */
+/* Reads entries into *e, which is empty at first, until one fits. Returns whether one does. */
 static bool find(reader *r, entry *e, const char *host, const char *user)
 {
-    memset(e, 0, sizeof *e);
     while (skip_spaces(r)) {
         if (*r->at == '#') {
             skip_line(r);

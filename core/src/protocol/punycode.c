@@ -105,10 +105,8 @@ static bool take_delta(const char **at, const char *end, uint32_t bias, uint32_t
         if (*at == end || (value = value_of(*(*at)++)) >= BASE || value > (UINT32_MAX - *i) / weight)
             return false;
         *i += value * weight;
-        if (value < t)
-            return true;
-        if (weight > UINT32_MAX / (BASE - t))
-            return false;
+        if (value < t || weight > UINT32_MAX / (BASE - t)) /* the number ends here, or it is too large */
+            return value < t;
         weight *= BASE - t;
     }
 }

@@ -94,8 +94,6 @@ static text cut(text *t, size_t len_bytes)
 static bool read_reference(text t, reference *r, char fault[CW__URI_FAULT_BYTES])
 {
     memset(r, 0, sizeof *r);
-    if (t.len_bytes && memchr(t.at, '\0', t.len_bytes))
-        return CW__URI_FAULT(fault, "it contains NUL");
     t.len_bytes = before(t, "#"); /* a WebSocket URI has no fragment */
     if (!read_scheme(&t, r, fault))
         return false;

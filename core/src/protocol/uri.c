@@ -150,7 +150,7 @@ static const char *read_bracketed(const char *text, const char *end, cw__authori
     for (size_t i = 0; i < a->host_bytes; i++)
         if (hex_value(a->host[i]) < 0 && a->host[i] != ':' && a->host[i] != '.')
             a->host_bytes = 0;
-    if (a->host_bytes == 0 || !memchr(a->host, ':', a->host_bytes)) {
+    if (!memchr(a->host, ':', a->host_bytes)) {
         (void)CW__URI_FAULT(fault, "the host in [ ] is not an IPv6 address: write it as in wss://[::1]/");
         return NULL;
     }
