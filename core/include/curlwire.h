@@ -1158,6 +1158,15 @@ typedef struct cw_message {
 CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
                                      size_t *sent_count);
 
+/* Sends one message and never waits: not for the kernel, not for the socket's lock, and not for libcurl when another
+ * connection uses it. So a runtime may call it while it holds its own lock.
+ * Returns  CW_OK: the message was sent, as by cw_socket_send with a timeout of 0
+ * Errors   CW_WOULD_BLOCK, without details: nothing was sent, but there may be room; cw_socket_send finds out. Others: the same as
+ *          cw_socket_send
+ * Thread   any; a handler may call it
+ * Owns     the caller keeps data; the call has copied or written it when it returns */
+CW_API cw_status cw_socket_try_send(cw_socket *s, const cw_message *message);
+
 /* Begins a batch: small messages (up to 32 KiB together) are held back, and one system call writes them. The socket
  * writes them when the next message does not fit, before a control frame or a larger message, and when a call waits to
  * receive. It also writes them at cw_socket_flush, close and release, and at the end of the batch. libcurl's framing
