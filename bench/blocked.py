@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Blocks the event loop, or holds the GIL, for three ping intervals, and counts the connections and messages that are lost.
+"""Blocks the event loop, or holds the GIL, for three ping intervals, and counts what is lost.
 
     python3 bench/blocked.py
 
-The server pings each connection every interval, and drops a connection whose pong is late by an interval. It also sends
-numbered messages all the time. Each client pings in the same way, reads for a while, blocks once, and reads the rest.
+The server pings each connection every interval, and drops a connection whose pong is late by an interval. It
+also sends numbered messages all the time. Each client pings in the same way, reads for a while, blocks once, and
+reads the rest. make bench installs the clients, so run it first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import importlib
 import itertools
 import json
 import os
@@ -61,11 +63,9 @@ async def connect(client: str, url: str, session: Any) -> Any:
         return await aio.connect(url, ping_interval=INTERVAL_S, ping_timeout=INTERVAL_S)
     if client == "aiohttp":
         return await session.ws_connect(url, heartbeat=INTERVAL_S)
-    if client == "compat":
-        from curlwire.compat.websockets.asyncio.client import connect
-    else:
-        from websockets.asyncio.client import connect
-    return await connect(url, ping_interval=INTERVAL_S, ping_timeout=INTERVAL_S, compression=None)
+    package = "curlwire.compat.websockets" if client == "compat" else "websockets"
+    module = importlib.import_module(f"{package}.asyncio.client")
+    return await module.connect(url, ping_interval=INTERVAL_S, ping_timeout=INTERVAL_S, compression=None)
 
 
 async def read_all(ws: Any, numbers: list[int]) -> bool:
@@ -110,7 +110,11 @@ def main() -> None:
     for block, client in itertools.product(BLOCKS, CLIENTS):
         # the server is a process of its own, so that the client's block does not hold it up
         server = subprocess.Popen(
-            [*command, "server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
+            [*command, "server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            stderr=subprocess.DEVNULL,
         )
         assert server.stdout is not None
         url = f"ws://127.0.0.1:{server.stdout.readline().strip()}/"
