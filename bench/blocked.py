@@ -4,8 +4,8 @@
     python3 bench/blocked.py
 
 The server pings each connection every interval, and drops a connection whose pong is late by an interval. It
-also sends numbered messages all the time. Each client pings in the same way, reads for a while, blocks once, and
-reads the rest. make bench installs the clients, so run it first.
+also sends numbered messages all the time. Each client pings in the same way, reads for a while, blocks once,
+and reads the rest. make bench installs the clients, so run it first.
 """
 
 from __future__ import annotations
