@@ -89,6 +89,8 @@ SCENARIOS = [
     Scenario("many", 32, connections=2000, start=20_000, languages=MANY),
     Scenario("many", 32, "wss", connections=100, start=2000, languages=MANY),
     Scenario("many", 32, "wss", connections=2000, start=20_000, languages=MANY),
+    Scenario("many", 32, connections=1000, start=20_000, languages=("Python",)),
+    Scenario("latency", 2000, connections=1000, start=4000, languages=("Python",)),
     Scenario("latency", 2000, connections=1, start=1000, languages=MANY),
     Scenario("latency", 2000, connections=2000, start=4000, languages=MANY),
     Scenario("latency", 2000, "wss", connections=100, start=1000, languages=MANY),
@@ -142,8 +144,44 @@ def python_targets() -> list[Target]:
     ]
 
 
+def asyncio_targets(loop: str) -> list[Target]:
+    """The targets of curlwire.aio, each against clients in the same event loop."""
+    ours = f"curlwire {loop}"
+    picows, aiohttp, others = (
+        (f"picows, {loop}",),
+        (f"aiohttp, {loop}",),
+        (f"websockets, {loop}", f"aiohttp, {loop}"),
+    )
+    both, names = picows + aiohttp, "websockets, aiohttp"
+    return [
+        Target("ws-roundtrip-32-1", ours, picows, 1.0, "picows", True),
+        Target("ws-roundtrip-32-1", ours, others, 0.5, names, True),
+        Target("ws-receive-32-1", ours, picows, 1.5, "picows"),
+        Target("ws-receive-32-1", ours, others, 2.0, names),
+        Target("ws-send-32-1", ours, picows, 1.2, "picows"),
+        Target("ws-send-32-1", ours, others, 2.0, names),
+        Target("ws-many-32-1000", ours, both, 1.2, "picows, aiohttp"),
+        Target("ws-latency-2000-1000", ours, both, 1.0, "picows, aiohttp", True),
+        Target("ws-idle-32-1000", ours, both, 1.0, "picows, aiohttp", True),
+    ]
+
+
+def compat_targets(kind: str) -> list[Target]:
+    """The targets of curlwire.compat.websockets against websockets, with the same program."""
+    ours, other = f"curlwire.compat.websockets, {kind}", (f"websockets, {kind}",)
+    return [
+        Target("ws-roundtrip-32-1", ours, other, 0.5, "websockets", True),
+        Target("ws-receive-32-1", ours, other, 2.0, "websockets"),
+        Target("ws-send-32-1", ours, other, 2.0, "websockets"),
+    ]
+
+
 def targets() -> list[Target]:
     found, bare = python_targets(), ("bare socket",)
+    for loop in ("asyncio", "uvloop"):
+        found += asyncio_targets(loop)
+    for kind in ("asyncio", "sync"):
+        found += compat_targets(kind)
     for lua in ("Lua 5.3", "LuaJIT"):
         ours, peer = f"curlwire {lua}", (f"lua-http, {lua}",)
         for key in ("receive-32", "receive-1024", "receive-1048576", "send-1048576", "send-32"):

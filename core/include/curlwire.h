@@ -1164,6 +1164,15 @@ typedef struct cw_message {
 CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t count, int timeout_ms,
                                      size_t *sent_count);
 
+/* Sends one message and never waits: not for the kernel, not for the socket's lock, and not for libcurl when another
+ * connection uses it. So a runtime may call it while it holds its own lock.
+ * Returns  CW_OK: the message was sent, as by cw_socket_send with a timeout of 0
+ * Errors   CW_WOULD_BLOCK, without details: nothing was sent, but there may be room; cw_socket_send finds out. Others: the same as
+ *          cw_socket_send
+ * Thread   any; a handler may call it
+ * Owns     the caller keeps data; the call has copied or written it when it returns */
+CW_API cw_status cw_socket_try_send(cw_socket *s, const cw_message *message);
+
 /* Begins a batch: small messages (up to 32 KiB together) are held back, and one system call writes them. The socket
  * writes them when the next message does not fit, before a control frame or a larger message, and when a call waits to
  * receive. It also writes them at cw_socket_flush, close and release, and at the end of the batch. libcurl's framing
@@ -1339,8 +1348,8 @@ CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_byt
 
 /* Lets the event loop of a runtime read the connection. Between begin and end, the loop polls the descriptor for reading,
  * and takes what has arrived by cw_socket_try_receive, or by cw_socket_read with a timeout of 0. If bytes wait for
- * CW_LOOP_GRACE_MS, because the loop is busy, the service thread reads them, answers pings, and posts
- * CW_EVENT_READABLE. So a loop waits for the descriptor and for that event. If the descriptor is readable, the loop calls
+ * CW_LOOP_GRACE_MS, because the loop is busy, the service thread reads them, answers pings, and posts CW_EVENT_READABLE. It
+ * leaves them to the loop for up to five times as long if the loop has read other sockets of the mailbox meanwhile. So a loop waits for the descriptor and for that event. If the descriptor is readable, the loop calls
  * cw_socket_poll_ready before it takes anything. If it then gets nothing, it polls again. If the connection ends, CW_EVENT_CLOSED is
  * posted. The system keeps the descriptor until cw_socket_poll_end, so call that soon.
  *   fd   set to the descriptor. Poll it only. It is valid until cw_socket_poll_end

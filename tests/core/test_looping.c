@@ -131,6 +131,25 @@ static void test_pings_are_answered_for_a_busy_loop(void)
     close_looped(&l);
 }
 
+/* A loop that is free reads its connections. If it has not read one for a while, the service thread reads that one. */
+static void test_loop_turns_but_does_not_read(void)
+{
+    looped l;
+
+    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+    for (char n = 'a'; n < 'd'; n++) {
+        struct pollfd answer = {.events = POLLIN};
+        uint8_t ping[] = {0x89, 1, (uint8_t)n};
+        answer.fd = l.peer.fd;
+        raw_write(&l.peer, ping, sizeof ping);
+        do
+            cw_socket_poll_ready(l.peer.s); /* a turn of the loop, as any connection of the mailbox shows it */
+        while (poll(&answer, 1, 1) == 0);
+        RAW_EXPECT(&l.peer, CW__OP_PONG, &ping[2], 1);
+    }
+    close_looped(&l);
+}
+
 /* Reads as a loop does, until there is something. */
 static void read_stream(const looped *l, const char *wanted)
 {
@@ -211,6 +230,7 @@ static const harness_test tests[] = {
     {"the service thread reads for a busy loop, and the loop reads again", test_service_reads_for_a_busy_loop},
     {"a ping is answered while the loop is busy (RFC 6455 section 5.5.2)",
      test_pings_are_answered_for_a_busy_loop},
+    {"the service thread reads for a loop that turns and does not read", test_loop_turns_but_does_not_read},
     {"a loop reads a stream", test_stream},
     {"the descriptor stays open until the loop has stopped", test_descriptor_is_kept},
     {"a local close wakes the loop", test_local_close_wakes},

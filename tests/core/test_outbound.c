@@ -147,6 +147,29 @@ static void test_many_partly(void)
     cw_socket_release(s);
 }
 
+/* The call waits for nothing: not for a thread that has the socket's lock either. */
+static void test_try(void)
+{
+    const cw_message one = MESSAGE_OF(CW_UTF8, "a", 1), bad = MESSAGE_OF(CW_UTF8, "\xff", 1);
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    const char *log;
+
+    CHECK_STATUS(cw_socket_try_send(s, &one), CW_INVALID_STATE);
+    cw_socket_release(s);
+    s = peer_open(CW_MESSAGE_SOCKET, peer_script("frame:1/echo/end"));
+    CHECK_STATUS(cw_socket_try_send(s, &bad), CW_INVALID_ARGUMENT);
+    cw__mutex_lock(&s->lock);
+    CHECK_STATUS(cw_socket_try_send(s, &one), CW_WOULD_BLOCK);
+    cw__mutex_unlock(&s->lock);
+    while (cw_socket_try_send(s, &one) != CW_OK) /* the service thread may have the lock for a moment */
+        CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
+    close_well(s);
+    CHECK_STATUS(cw_socket_try_send(s, &one), CW_CLOSED);
+    log = peer_log();
+    check_frame(log, 0, CW__OP_TEXT, true, "61");
+    peer_finish(s);
+}
+
 /* A stream socket sends the binary messages before a text, and does not hold them back. */
 static void test_many_of_a_stream(void)
 {
@@ -465,6 +488,7 @@ static const harness_test tests[] = {
     {"many messages at once: the bytes are the same as with single sends", test_many},
     {"many messages at once, of which one cannot be sent", test_many_partly},
     {"many messages at once on a stream socket", test_many_of_a_stream},
+    {"a send that never waits, not for the lock either", test_try},
     {"RFC 6455 5.4: fragments, empty ones too", test_fragments},
     {"RFC 6455 5.6, 8.1: a text in fragments, cut inside a character", test_fragments_of_text},
     {"RFC 6455 5.4: only control frames go inside a message in fragments", test_fragments_guarded},

@@ -190,3 +190,39 @@ def test_a_call_without_a_loop() -> None:
 
 async def connected() -> aio.MessageWebSocket:
     return await aio.connect(echo())
+
+
+def test_each_kind_of_wait_is_alone() -> None:
+    """A wait for recv() and a wait for recv_into() refuse each other, also after recv() has waited before."""
+
+    async def main() -> None:
+        async with aio.connect(echo()) as ws:
+            for text in ("a", "b"):
+                await ws.send(text)
+                assert await ws.recv() == text
+            buffer = bytearray(8)
+            into = asyncio.create_task(ws.recv_into(buffer))
+            await asyncio.sleep(0)
+            with pytest.raises(curlwire.StateError, match="another task"):
+                await ws.recv()
+            await ws.send("c")
+            assert await into == 1
+            receiving = asyncio.create_task(asyncio.wait_for(ws.recv(), WAIT))
+            while ws._core._is_ready_to_wait is False:
+                await asyncio.sleep(0)
+            with pytest.raises(curlwire.StateError, match="another task"):
+                await ws.recv_into(buffer)
+            await ws.send("d")
+            assert await receiving == "d"
+
+    run(main())
+
+
+def test_a_socket_whose_constructor_did_not_run() -> None:
+    ws = aio.MessageWebSocket.__new__(aio.MessageWebSocket)
+    with pytest.raises(AttributeError, match="call __init__"):
+        ws.send("x")
+    with pytest.raises(AttributeError, match="call __init__"):
+        ws.recv()
+    with pytest.raises(TypeError, match="_core must be a MessageWebSocket"):
+        ws._core = None  # type: ignore[assignment]

@@ -8,7 +8,9 @@ import sys
 import types
 from asyncio import AbstractEventLoop
 from collections.abc import (
+    AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
     Collection,
     Coroutine,
@@ -1203,6 +1205,7 @@ class WebSocket:
     def _end_batch(self, must_raise: bool, timeout: _Timeout = DEFAULT, /) -> None: ...
     def _answer_certificate(self, answer: int, /) -> None: ...
     _loop: AbstractEventLoop | None
+    _is_ready_to_wait: bool
     def _connect_start(self, uri: str, timeout: _Timeout, /) -> None: ...
     def _connect_end(self) -> bool: ...
     def _ask_certificate(self, asks: bool, /) -> None: ...
@@ -1428,6 +1431,47 @@ class MessageWebSocket(WebSocket):
         self, stream: object, is_first: bool, timeout: _Timeout = DEFAULT, /
     ) -> MessageBuffer: ...
     def _write(self, data: ReadableBuffer, /) -> int: ...
+
+@disjoint_base
+class LoopSocket:
+    """What a message socket of asyncio has in C. Only the package uses it."""
+
+    _core: MessageWebSocket
+    _writers: Any
+    def send(
+        self,
+        data: str | ReadableBuffer | Iterable[str | ReadableBuffer] | AsyncIterable[str | ReadableBuffer],
+        timeout: _Timeout = DEFAULT,
+        *,
+        text: bool | None = None,
+        compress: bool | None = None,
+    ) -> Awaitable[None]:
+        """Sends one message.
+
+        data: a str is sent as text, a bytes-like object as binary. An iterable of them, or an
+        asynchronous one, is sent as one message: each item as a fragment as soon as it comes, then an
+        empty last fragment.
+        timeout: seconds without progress. None = no limit; the default is control.send_timeout.
+        text: True sends bytes as text, False sends a str as binary. The default is None, by the type of
+        data.
+        compress: True or False; the default is None, by control.compression_threshold.
+        The message has been sent, or waits in the socket, which sends it, when the call returns. It waits
+        while the socket holds 256 KiB that the server does not take. A cancelled call has sent the whole
+        message or nothing. If it ends after the first fragment of an iterable, it closes the connection
+        with code 1011.
+        Raises ConnectionClosed, StateError, ArgumentError, and WebSocketTimeout.
+        """
+    def recv(
+        self, timeout: _Timeout = None, copy: bool = True, *, decode: bool | None = None
+    ) -> Awaitable[Any]:
+        """Returns the next message: str for text, bytes for binary. In partial mode the next part, as bytes.
+
+        timeout: seconds. The default is None, no limit; curlwire.DEFAULT = control.receive_timeout.
+        copy: False returns a MessageBuffer, which does not copy the message.
+        decode: True returns a str for a binary message too, False returns bytes for text too.
+        Raises WebSocketTimeout, ConnectionClosed, and StateError if another task receives. If the task is
+        cancelled, the message stays the next one.
+        """
 
 class StreamWebSocket(WebSocket):
     """A WebSocket that carries a stream of bytes through input_stream and output_stream.

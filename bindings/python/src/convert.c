@@ -74,11 +74,9 @@ static bool refuse_count(const signature *sig, Py_ssize_t count)
     return false;
 }
 
-bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
-                     PyObject *names, PyObject *out[ARGUMENTS_MAX])
+bool sort_arguments(const signature *sig, PyObject *const *args, Py_ssize_t count, PyObject *names,
+                    PyObject *out[ARGUMENTS_MAX])
 {
-    if (!check_method(ws, sig->method, sig->name))
-        return false;
     if (count > sig->required && count > parameter_count(sig) - sig->keyword_only)
         return refuse_count(sig, count);
     for (int i = 0; i < ARGUMENTS_MAX; i++)
@@ -96,6 +94,12 @@ bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args,
         }
     }
     return true;
+}
+
+bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
+                     PyObject *names, PyObject *out[ARGUMENTS_MAX])
+{
+    return check_method(ws, sig->method, sig->name) && sort_arguments(sig, args, count, names, out);
 }
 
 /* Returns the repr of a value for an error text, cut at SHOWN_CHARACTERS. Python refuses to print an int of more than 4,300

@@ -69,6 +69,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
         Py_VISIT(state->helpers[i]);
     Py_VISIT(state->done_nothing);
     Py_VISIT(state->get_running_loop);
+    Py_VISIT(state->run_key);
+    Py_VISIT(state->run_name);
     return 0;
 }
 
@@ -83,6 +85,8 @@ static int module_clear(PyObject *module)
         Py_CLEAR(state->helpers[i]);
     Py_CLEAR(state->done_nothing);
     Py_CLEAR(state->get_running_loop);
+    Py_CLEAR(state->run_key);
+    Py_CLEAR(state->run_name);
     return 0;
 }
 

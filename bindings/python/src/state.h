@@ -86,6 +86,8 @@ typedef struct module_state {
     PyObject *helpers[HELPER_COUNT];
     PyObject *done_nothing;     /* the Done whose result is None */
     PyObject *get_running_loop; /* the function of asyncio; NULL before its first use */
+    PyObject *run_name;         /* "run" */
+    PyObject *run_key; /* where a thread's dict has what asyncio notes about a run of a loop; see is_in_loop */
     /* indexed by cw_class; built from the table of controls */
     PyGetSetDef control_members[2][CW_OPTION_COUNT + 2];   /* and one attribute that can only be read */
     char control_docs[CW_OPTION_COUNT][CONTROL_DOC_BYTES]; /* the docstrings of control_members */
@@ -121,8 +123,11 @@ typedef struct websocket {
     atomic_bool has_dispatched; /* the dispatcher has handled the closed event */
     /* connect() runs in the dispatcher thread, so it calls the handler of the certificate itself */
     atomic_bool answers_itself;
-    PyObject *loop;         /* the asyncio loop that owns the socket; NULL = none */
-    PyObject *waiter;       /* borrowed: the Receiving that waits for a message; NULL = none */
+    PyObject *loop;   /* the asyncio loop that owns the socket; NULL = none */
+    PyObject *run;    /* asyncio's note of the run of that loop in which the last call was made; NULL = none */
+    PyObject *waiter; /* borrowed: the Receiving that waits for a message; NULL = none */
+    bool is_polled;   /* an event loop polls the connection */
+    bool is_ready_to_wait;  /* it does, and only a Receiving may wait: a wait need not call _begin_wait() */
     PyObject *own_mailbox;  /* the Mailbox of fileno() and dispatch(), once they are called; else NULL */
     bool is_kept;           /* the object holds a reference to itself */
     unsigned next_count;    /* messages that iteration has asked for */
@@ -248,8 +253,11 @@ typedef struct signature {
 /* Checks that the caller does not await the method. Returns false with TypeError set if it does. Only the first call of each
  * method of a socket is checked. */
 bool check_method(websocket *ws, method which, const char *name);
-/* Calls check_method, then sorts the arguments of a METH_FASTCALL | METH_KEYWORDS method by parameter.
+/* Sorts the arguments of a METH_FASTCALL | METH_KEYWORDS method by parameter. Returns false with TypeError set if they are wrong.
  *   out[i]   borrowed; NULL if the caller left the argument out */
+bool sort_arguments(const signature *sig, PyObject *const *args, Py_ssize_t count, PyObject *names,
+                    PyObject *out[ARGUMENTS_MAX]);
+/* Calls check_method, then sort_arguments. */
 bool parse_arguments(websocket *ws, const signature *sig, PyObject *const *args, Py_ssize_t count,
                      PyObject *names, PyObject *out[ARGUMENTS_MAX]);
 /* Converts a timeout argument to milliseconds. NULL and curlwire.DEFAULT give CW_TIMEOUT_DEFAULT, None gives CW_TIMEOUT_NEVER. */
@@ -482,6 +490,8 @@ extern const char ask_certificate_doc[];
 typedef enum message_form { FORM_VALUE, FORM_BUFFER, FORM_ARGS, FORM_NEXT, FORM_COUNT } message_form;
 /* Checks that the calling thread runs the asyncio loop that owns the socket. Returns false with StateError set if not. */
 bool is_in_loop(websocket *ws);
+/* Sends a message. Returns a Done, or None if it would have to wait, or if the data is neither a str nor bytes-like. */
+PyObject *send_soon(websocket *ws, PyObject *data, choice text, cw_compress compress);
 /* Takes the next message without waiting. Returns a Done, or None if there is none. */
 PyObject *take_message(websocket *ws, choice decode, message_form form);
 /* Sets the StateError for a second task that receives. Returns NULL. */
@@ -498,11 +508,18 @@ PyObject *stream_try_read(PyObject *self, PyObject *size);
 bool add_receiving_type(PyObject *module, module_state *state);
 bool add_messages_type(PyObject *module, module_state *state);
 extern const char messages_doc[], receive_doc[];
+/* Returns an awaitable for the next message: a Done if a message is there and no task waits for it, else a Receiving.
+ *   owner   the object of curlwire.aio; its _begin_wait() lets the loop poll the connection */
+PyObject *receive_message(websocket *ws, PyObject *owner, choice decode, message_form wanted);
 fast_method message_receive_soon;
 PyObject *message_messages(PyObject *self, PyObject *owner);
 extern const char on_readable_doc[], wake_doc[];
 plain_method websocket_on_readable;
 PyObject *websocket_wake(PyObject *self, PyObject *is_in_callback);
+
+/* ---- From loop_socket.c: the type LoopSocket, from which curlwire.aio.MessageWebSocket has send() and recv() --------- */
+
+bool add_loop_socket_type(PyObject *module, module_state *state);
 
 /* ---- From websocket.c: the base of both classes ----------------------------------------------------------- */
 

@@ -105,9 +105,12 @@ static int begin(receiving *r)
     int is_there = try_now(r);
     if (is_there != 0)
         return is_there;
+    if (r->ws->is_ready_to_wait)
+        return 0;
     PyObject *is_new = PyObject_CallMethod(r->owner, "_begin_wait", NULL);
     if (is_new == NULL)
         return -1;
+    r->ws->is_ready_to_wait = r->ws->is_polled;
     if (is_new == Py_True) /* the service thread may have read before the loop began to poll */
         is_there = try_now(r);
     Py_DECREF(is_new);
@@ -161,7 +164,7 @@ static bool run_callback(receiving *r, bool is_in_callback)
     if (callback == NULL)
         return true;
     if (is_in_callback && context != NULL) {
-        result = PyObject_CallMethod(context, "run", "OO", callback, (PyObject *)r);
+        result = PyObject_CallMethodObjArgs(context, r->ws->state->run_name, callback, (PyObject *)r, NULL);
     } else {
         PyObject *call = PyObject_GetAttrString(r->ws->loop, "call_soon");
         PyObject *args = call != NULL ? PyTuple_Pack(2, callback, (PyObject *)r) : NULL;
@@ -223,11 +226,12 @@ static PyObject *get_loop(PyObject *self, PyObject *Py_UNUSED(none))
     return Py_NewRef(((receiving *)self)->ws->loop);
 }
 
-static PyObject *add_done_callback(PyObject *self, PyObject *args, PyObject *keywords)
+static PyObject *add_done_callback(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
     receiving *r = (receiving *)self;
-    PyObject *callback = PyTuple_Size(args) == 1 ? PyTuple_GetItem(args, 0) : NULL;
-    PyObject *context = keywords != NULL ? PyDict_GetItemString(keywords, "context") : NULL;
+    PyObject *callback = count == 1 ? args[0] : NULL;
+    PyObject *context =
+        names != NULL && PyTuple_Size(names) > 0 ? args[count] : NULL; /* it has no other keyword */
     if (callback == NULL || r->callback != NULL) {
         PyErr_SetString(PyExc_TypeError,
                         "add_done_callback() takes one callback; make a task of this awaitable");
@@ -311,7 +315,7 @@ static PyObject *itself(PyObject *self) { return Py_NewRef(self); }
 
 static PyMethodDef methods[] = {
     {"get_loop", get_loop, METH_NOARGS, "get_loop($self, /)\n--\n\nReturns the event loop."},
-    {"add_done_callback", KEYWORDS(add_done_callback), METH_VARARGS | METH_KEYWORDS,
+    {"add_done_callback", FAST(add_done_callback), METH_FASTCALL | METH_KEYWORDS,
      "add_done_callback($self, callback, /, *, context=None)\n--\n\nSets the callback that wakes the task."},
     {"cancel", KEYWORDS(cancel), METH_VARARGS | METH_KEYWORDS,
      "cancel($self, /, msg=None)\n--\n\nEnds the wait."},
@@ -367,13 +371,13 @@ bool add_receiving_type(PyObject *module, module_state *state)
 {
     PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
     state->types[TYPE_RECEIVING] = type;
-    return type != NULL;
+    state->run_name = PyUnicode_InternFromString("run");
+    return type != NULL && state->run_name != NULL;
 }
 
 /* ---- recv() and iteration ---- */
 
-/* Returns a Done if a message is there and no task waits for it, else a Receiving. */
-static PyObject *receive(websocket *ws, PyObject *owner, choice decode, message_form wanted)
+PyObject *receive_message(websocket *ws, PyObject *owner, choice decode, message_form wanted)
 {
     if (!is_in_loop(ws))
         return done_of_error(ws->state);
@@ -398,7 +402,7 @@ PyObject *message_receive_soon(PyObject *self, PyObject *const *args, Py_ssize_t
             PyErr_SetString(PyExc_TypeError, "_receive() takes 3 arguments; form is 0 to 3");
         return NULL;
     }
-    return receive((websocket *)self, args[0], decode, (message_form)wanted);
+    return receive_message((websocket *)self, args[0], decode, (message_form)wanted);
 }
 
 typedef struct messages {
@@ -411,7 +415,7 @@ static PyObject *messages_itself(PyObject *self) { return Py_NewRef(self); }
 static PyObject *messages_next(PyObject *self)
 {
     messages *m = (messages *)self;
-    return receive(m->ws, m->owner, CHOICE_OPEN, FORM_NEXT);
+    return receive_message(m->ws, m->owner, CHOICE_OPEN, FORM_NEXT);
 }
 
 static int messages_traverse(PyObject *self, visitproc visit, void *arg)

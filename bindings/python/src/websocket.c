@@ -51,6 +51,7 @@ static int websocket_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(ws->cookie_jar);
     Py_VISIT(ws->weak_self);
     Py_VISIT(ws->loop);
+    Py_VISIT(ws->run);
     Py_VISIT(ws->own_mailbox);
     return 0;
 }
@@ -63,6 +64,7 @@ static int websocket_clear(PyObject *self)
     Py_CLEAR(ws->retired_handler);
     Py_CLEAR(ws->cookie_jar);
     Py_CLEAR(ws->loop);
+    Py_CLEAR(ws->run);
     Py_CLEAR(ws->own_mailbox);
     return 0;
 }
@@ -468,6 +470,8 @@ static PyGetSetDef attributes[] = {
 
 static PyMemberDef members[] = {
     {"_loop", T_OBJECT, offsetof(websocket, loop), 0, "The event loop that owns the socket, or None."},
+    {"_is_ready_to_wait", T_BOOL, offsetof(websocket, is_ready_to_wait), 0,
+     "Whether a wait for a message need not call _begin_wait() of its owner."},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(websocket, weak_references), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};
 

@@ -206,6 +206,10 @@ void cw__mailbox_retain(cw_mailbox *m);
 void cw__mailbox_release(cw_mailbox *m);
 /* Lists a subscriber that has events. Any thread; the caller may hold the socket's lock. */
 void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber);
+/* Count the turns of the event loop that drains the mailbox: the first adds one, the second returns the number. Any thread;
+ * need no lock. */
+void cw__mailbox_turn(cw_mailbox *m);
+unsigned cw__mailbox_turns(const cw_mailbox *m);
 
 CW__PRIVATE_END
 

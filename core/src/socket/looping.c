@@ -29,7 +29,12 @@ cw_status cw_socket_poll_begin(cw_socket *s, int *fd)
     return status;
 }
 
-void cw_socket_poll_ready(cw_socket *s) { atomic_store(&s->in.is_ready, 1); }
+void cw_socket_poll_ready(cw_socket *s)
+{
+    atomic_store(&s->in.is_ready, 1);
+    if (s->mailbox) /* set before the loop begins, and then constant */
+        cw__mailbox_turn(s->mailbox);
+}
 
 cw_status cw_socket_poll_end(cw_socket *s)
 {

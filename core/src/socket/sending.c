@@ -154,6 +154,24 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
     return cw__socket_leave_locked(s, &wait, status);
 }
 
+cw_status cw_socket_try_send(cw_socket *s, const cw_message *message)
+{
+    cw_status status = cw__socket_check(s);
+    cw__wait wait;
+
+    if (status == CW_OK)
+        status = check_whole_text(message);
+    if (status != CW_OK)
+        return status;
+    if (!cw__mutex_trylock(&s->lock))
+        return CW_WOULD_BLOCK;
+    cw__wait_begin(&wait, 0, 0);
+    status = send_message_locked(s, message, false, &wait);
+    if (status == CW_OK)
+        count_sent(s, message, true);
+    return cw__socket_leave_locked(s, &wait, status);
+}
+
 /* Returns whether the message of a fragment is sent compressed. Its first fragment decides. */
 static cw__fragments fragments_of(const cw_socket *s, const cw_message *fragment, bool is_final)
 {

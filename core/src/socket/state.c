@@ -108,6 +108,34 @@ void cw__socket_watch_locked(cw_socket *s)
     }
 }
 
+static unsigned loop_turns(const cw_socket *s)
+{
+    return s->in.is_looped && s->mailbox ? cw__mailbox_turns(s->mailbox) : 0;
+}
+
+/* Lets the callers read for some time, and then looks whether they have read. */
+static void linger_locked(cw_socket *s, int64_t now_ms, int64_t linger_ms)
+{
+    s->in.turns_seen = s->in.turns;
+    s->in.loop_turns_seen = loop_turns(s);
+    s->in.linger_ms = linger_ms;
+    s->in.reclaim_due_ms = now_ms + linger_ms;
+}
+
+/* Returns whether the callers still read. The event loop of a program does if it has read another connection meanwhile. But then the
+ * service thread looks less often, and soon watches the descriptor itself, because looking costs time too. Without this,
+ * a loop with 1,000 busy connections would make the service thread change its poller twice for each message. */
+static bool goes_on_locked(cw_socket *s, int64_t now_ms)
+{
+    if (s->in.turns != s->in.turns_seen)
+        linger_locked(s, now_ms, CW__LINGER_MS);
+    else if (loop_turns(s) != s->in.loop_turns_seen && s->in.linger_ms < CW__LINGER_MOST_MS)
+        linger_locked(s, now_ms, s->in.linger_ms * 2);
+    else
+        return false;
+    return true;
+}
+
 void cw__inbound_take_over_locked(cw_socket *s)
 {
     s->in.turns++;
@@ -118,8 +146,7 @@ void cw__inbound_take_over_locked(cw_socket *s)
     if (s->in.reader != CW__READER_SERVICE)
         return;
     s->in.reader = CW__READER_CALLER;
-    s->in.reclaim_due_ms = cw__now_ms() + CW__LINGER_MS;
-    s->in.turns_seen = s->in.turns;
+    linger_locked(s, cw__now_ms(), CW__LINGER_MS);
     cw__socket_watch_locked(s);
     cw__socket_attend_locked(s);
 }
@@ -137,8 +164,7 @@ void cw__inbound_give_back_locked(cw_socket *s)
 void cw__inbound_yield_locked(cw_socket *s)
 {
     s->in.reader = CW__READER_CALLER;
-    s->in.reclaim_due_ms = cw__now_ms() + CW__LINGER_MS;
-    s->in.turns_seen = s->in.turns;
+    linger_locked(s, cw__now_ms(), CW__LINGER_MS);
 }
 
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
@@ -148,10 +174,7 @@ void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
     if (s->in.receiver) { /* the receiver may poll for long, and tells the service thread when it stops */
         s->in.reader = CW__READER_POLLING;
         s->in.reclaim_due_ms = INT64_MAX;
-    } else if (s->in.turns != s->in.turns_seen) {
-        s->in.turns_seen = s->in.turns;
-        s->in.reclaim_due_ms = now_ms + CW__LINGER_MS;
-    } else {
+    } else if (!goes_on_locked(s, now_ms)) {
         s->in.reader = CW__READER_SERVICE;
         s->in.reclaim_due_ms = INT64_MAX;
     }

@@ -4,12 +4,13 @@
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
+from curlwire import _core
 from curlwire.aio.hub import Hub
 from curlwire.eventloop import sockets
 from curlwire.eventloop.connecting import Connector
 
 
-class MessageWebSocket(sockets.MessageWebSocket):
+class MessageWebSocket(_core.LoopSocket, sockets.MessageWebSocket):
     """A WebSocket for asyncio that sends and receives whole messages.
 
     control: the options as keywords, as for curlwire.MessageWebSocket.

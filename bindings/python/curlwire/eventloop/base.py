@@ -252,6 +252,7 @@ class Socket(Handlers[Core]):
             if self._poll():
                 continue  # the service thread may have read in between
             waiter = self._waiter = _Waiter(attempt, loop.create_future())
+            self._core._is_ready_to_wait = False  # a wait in C must call _begin_wait(), which refuses it
             try:
                 async with loop.timeout(timeout):
                     return cast(_T, await waiter.future)

@@ -136,6 +136,7 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
 
     # ---- sending
 
+    @abstractmethod
     def send(
         self,
         data: "str | ReadableBuffer | Iterable[str | ReadableBuffer] | AsyncIterable[str | ReadableBuffer]",
@@ -144,23 +145,7 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
         text: bool | None = None,
         compress: bool | None = None,
     ) -> "Awaitable[None]":
-        """Sends one message.
-
-        data: a str is sent as text, a bytes-like object as binary. An iterable of them, or an asynchronous one,
-        is sent as one message: each item as a fragment as soon as it comes, then an empty last fragment.
-        timeout: seconds without progress. None = no limit; the default is control.send_timeout.
-        text: True sends bytes as text, False sends a str as binary. The default is None, by the type of data.
-        compress: True or False; the default is None, by control.compression_threshold.
-        The message has been sent, or waits in the socket, which sends it, when the call returns. It waits while
-        the socket holds 256 KiB that the server does not take. A cancelled call has sent the whole message or
-        nothing. If it ends after the first fragment of an iterable, it closes the connection with code 1011.
-        Raises ConnectionClosed, StateError, ArgumentError, and WebSocketTimeout.
-        """
-        if not self._writers:
-            done = self._core._try_send(data, text, compress)  # type: ignore[arg-type] # it refuses iterables
-            if done is not None:
-                return done
-        return self._send(data, timeout, text, compress)
+        """Sends one message, as curlwire.aio.MessageWebSocket.send() does."""
 
     def try_send(
         self, data: "str | ReadableBuffer", *, text: bool | None = None, compress: bool | None = None
