@@ -46,6 +46,7 @@ CASES: tuple[tuple[int, list[str], bytes, str], ...] = (
     (22, ["--no-stdin", script(reply("404 Not Found"))], b"", "404"),
     (22, ["--no-stdin", script(reply("302 Found", "Location: /"))], b"", "--location"),
     (23, ["--no-stdin", "-o", "/nonexistent/file", script(text("a"))], b"", "/nonexistent/file"),
+    (23, ["--trace", "/nonexistent/trace", echo()], b"", "--trace '/nonexistent/trace'"),
     (26, ["-d", "@/nonexistent", echo()], b"", "/nonexistent"),
     (26, ["--input-format", "hex", echo()], b"zz\n", "hexadecimal"),
     (26, ["--input-format", "jsonl", echo()], b"[1]\n", "JSON"),

@@ -47,6 +47,7 @@ _LOST = 1006
 # These failures have no number of libcurl's, so a part of the error's text tells them. The order matters.
 _BY_TEXT: tuple[tuple[str, int], ...] = (
     ("exceeds max_message_size", SIZE),
+    ("trace_file ", OUTPUT),
     ("broke the protocol", PROTOCOL),
     ("client certificate", CERTIFICATE),
     ("client_certificate", CERTIFICATE),
@@ -67,7 +68,7 @@ def _of_text(text: str) -> int:
 
 def _of_closed(error: ConnectionClosed) -> int:
     if error.code in _CLOSED_WELL:
-        return 0
+        return RECEIVING if getattr(error, "__notes__", None) else 0  # the note tells that --reconnect gave up
     if error.code != _LOST and error.code is not None:
         return CLOSED
     return _of_text(str(error)) or (SENDING if error.curl_code == SENDING else RECEIVING)

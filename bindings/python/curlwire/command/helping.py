@@ -6,8 +6,8 @@ from curlwire.command.options import SECTIONS, Option
 
 _USUAL = (
     "data", "no-stdin", "input-format", "output-format", "binary", "linger", "count", "until", "expect",
-    "timeout", "max-time", "header", "user", "insecure", "subprotocol", "config", "verbose", "write-out",
-    "help",
+    "timeout", "max-time", "reconnect", "header", "user", "insecure", "subprotocol", "config", "verbose",
+    "write-out", "help",
 )  # fmt: skip
 _WIDTH = 34
 

@@ -91,6 +91,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         Option("", "retry-max-time", "SECONDS", SECONDS, "Begin no further try after so long"),
         Option("", "retry-connrefused", "", FLAG, "Count a refused connection as a passing failure"),
         Option("", "retry-all-errors", "", FLAG, "Count every failure to connect as a passing one"),
+        Option("", "reconnect", "", FLAG, "Connect again when the connection is lost; send -d again"),
         Option("", "subprotocol", "NAME", LIST, "Offer this subprotocol; repeat it for more"),
         Option("", "compress", "", FLAG, "Offer compression"),
         Option(

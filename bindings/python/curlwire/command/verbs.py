@@ -87,6 +87,8 @@ def run_verb(verb: str, words: list[str]) -> int:
 
             write_text(help_text(True))
             return 0
+        if given.get("reconnect"):
+            raise usage(f"--reconnect is for messages, not for the verb {verb}")
         if verb == "man":
             return _man(given, rest)
         if verb == "completion":
