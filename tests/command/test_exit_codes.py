@@ -79,7 +79,7 @@ CASES: tuple[tuple[int, list[str], bytes, str], ...] = (
     (113, ["--jsonrpc", script("frame:1", text('{"error":{"code":1}}'), "echo")], b"a\n", "1 replies"),
 )
 SIGNALS = {130: signal.SIGINT, 143: signal.SIGTERM}
-ELSEWHERE = {35, 55, 97, *SIGNALS}  # below
+ELSEWHERE = {35, 55, 97, 114, *SIGNALS}  # below, and in test_tap.py
 
 
 @pytest.mark.parametrize(("code", "words", "stdin", "error"), CASES)

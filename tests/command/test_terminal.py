@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import curlwire
 from helpers import COMMAND, WAIT, Peer, echo, environment, script, serving_peers, text
 
 
@@ -95,6 +96,17 @@ def test_what_the_server_sends(screen: Screen) -> None:
     screen.wait(r"^curlwire: \(110\) .*1011")
     screen.wait("^code=110$")
     screen.wait(r"\bicanon\b")
+
+
+def test_a_tap(screen: Screen) -> None:
+    screen.run("tap", "127.0.0.1:0", script("x:890161", text("a\x1b[31mred\nb"), "echo"))
+    shown = screen.wait("^curlwire: listening on ws://127.0.0.1:[0-9]+/, for ws://")
+    with curlwire.connect(re.findall(r"listening on (\S+)/,", shown)[0]) as ws:
+        ws.recv(WAIT)
+        screen.wait("^1 < ping 0x$")
+        screen.wait(r"^1 < text a\\x1b\[31mred\\nb$")
+        screen.keys("C-c")
+        screen.wait("code=130$")
 
 
 def test_ctrl_d_is_the_end_of_stdin(screen: Screen) -> None:

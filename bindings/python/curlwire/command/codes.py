@@ -9,7 +9,7 @@ from curlwire.errors import ArgumentError, ConnectionClosed, WebSocketError, Web
 
 USAGE, URI, HTTP, PARTIAL, OUTPUT, INPUT, TIMEOUT = 2, 3, 22, 18, 23, 26, 28
 REDIRECTS, NO_REPLY, SENDING, RECEIVING, CERTIFICATE, SIZE, PROXY = 47, 52, 55, 56, 58, 63, 97
-CLOSED, PROTOCOL, EXPECT, REPLY, INTERRUPTED, TERMINATED = 110, 111, 112, 113, 130, 143
+CLOSED, PROTOCOL, EXPECT, REPLY, LISTEN, INTERRUPTED, TERMINATED = 110, 111, 112, 113, 114, 130, 143
 
 EXIT_CODES: dict[int, str] = {
     0: "All went well; the server closed with 1000, 1001 or no code, or the command closed",
@@ -38,6 +38,7 @@ EXIT_CODES: dict[int, str] = {
     PROTOCOL: "The server broke the WebSocket protocol",
     EXPECT: "No message matched --expect or --until, or a server of bench does not echo",
     REPLY: "A reply of --jsonrpc is an error",
+    LISTEN: "The verb tap cannot listen on its address",
     INTERRUPTED: "Ctrl-C",
     TERMINATED: "SIGTERM",
 }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from curlwire._core import MessageWebSocket
 from curlwire.command.connecting import as_failure, explain, settings
+from curlwire.command.output import Message
 from curlwire.command.parser import Given, usage
 from curlwire.command.report import counts
 from curlwire.errors import ConnectionClosed, WebSocketError
@@ -50,8 +51,12 @@ class Reconnecting:
     def __init__(self, given: Given, source: "Input") -> None:
         if given.get("jsonrpc"):
             raise usage("--reconnect cannot be used with --jsonrpc: a lost request gets no reply")
+        self.controls: dict[str, Any]
+        self.headers: list[tuple[str, str]]
         self.controls, self.headers = settings(given)
         self.policy: ReconnectPolicy = _policy(given, self._should_retry)
+        self.first: list[Message]
+        self.is_text: bool
         self.first, self.is_text = source.take_first()
         self.tell: Callable[[str], object] = lambda _: None
         self.prepare: Callable[[MessageWebSocket], object] = lambda _: None

@@ -42,7 +42,8 @@ def _address(text: str | None, index: int) -> str:
     return (host.strip("[]"), port)[index]
 
 
-def _without_secrets(uri: str) -> str:
+def without_secrets(uri: str) -> str:
+    """Returns a URI without user name, password and query."""
     scheme, mark, rest = uri.partition("://")
     host, slash, path = rest.partition("?")[0].partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
@@ -95,7 +96,7 @@ def _facts(
         "size_download": str(numbers[2]),
         "size_upload": str(numbers[3]),
         "subprotocol": ws.protocol or "",
-        "url_effective": _without_secrets(ws.effective_uri or ""),
+        "url_effective": without_secrets(ws.effective_uri or ""),
         **_times(ws, total_s),
     }
 

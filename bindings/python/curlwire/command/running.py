@@ -16,7 +16,7 @@ from curlwire.command import codes, connecting, session
 from curlwire.command.codes import Failure
 from curlwire.command.input import Input
 from curlwire.command.options import VERBS
-from curlwire.command.output import Output, say, shown, write_text
+from curlwire.command.output import Output, say, write_text, write_trace
 from curlwire.command.parser import Given, parse
 from curlwire.errors import ArgumentError, WebSocketError
 
@@ -137,7 +137,7 @@ def _trace(given: Given, terminal: "Terminal | None") -> _Trace | None:
     where = given.get("trace")
     if given.get("verbose") or where in ("-", "%"):
         fd = 1 if where == "-" else 2
-        return _Trace(lambda line: _write_trace(fd, line))
+        return _Trace(lambda line: write_trace(line, fd))
     return _Trace(terminal.on_trace) if terminal else None
 
 
@@ -149,11 +149,6 @@ def _set_trace_file(given: Given, ws: MessageWebSocket) -> None:
         ws.control.trace_file = where
     except WebSocketError as error:
         raise Failure(codes.OUTPUT, connecting.explain(error)) from None
-
-
-def _write_trace(fd: int, line: str) -> None:
-    with suppress(OSError):
-        os.write(fd, f"* {shown(line)}\n".encode("utf-8", "backslashreplace"))
 
 
 def _helped(given: Given, rest: list[str]) -> bool:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from curlwire.command.jsonrpc import JsonRpc
     from curlwire.command.reconnecting import Reconnecting
 
-    Socket: TypeAlias = MessageWebSocket | Reconnecting
+    _Socket: TypeAlias = MessageWebSocket | Reconnecting
 
 _BATCH_BYTES = 1 << 16
 _NEVER = float("inf")
@@ -84,9 +84,9 @@ class _Receiver:
     """The thread that receives messages and writes them. It reports its end to the queue."""
 
     def __init__(
-        self, given: Given, ws: "Socket", output: Output, events: "Events", rpc: "JsonRpc | None"
+        self, given: Given, ws: "_Socket", output: Output, events: "Events", rpc: "JsonRpc | None"
     ) -> None:
-        self.ws: Socket = ws
+        self.ws: _Socket = ws
         self.output: Output = output
         self.events: Events = events
         self.rpc: JsonRpc | None = rpc
@@ -170,9 +170,9 @@ Events = SimpleQueue[Event]
 class Session:
     """One connection, or with --reconnect several, from the opening to the end."""
 
-    def __init__(self, given: Given, ws: "Socket", source: Input, output: Output, end_at: float) -> None:
+    def __init__(self, given: Given, ws: "_Socket", source: Input, output: Output, end_at: float) -> None:
         self.given: Given = given
-        self.ws: Socket = ws
+        self.ws: _Socket = ws
         self.again: Reconnecting | None = None if isinstance(ws, MessageWebSocket) else ws
         if self.again:
             self.again.on_ready = self.on_ready

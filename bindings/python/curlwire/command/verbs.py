@@ -97,6 +97,10 @@ def run_verb(verb: str, words: list[str]) -> int:
             from curlwire.command.doctor import examine
 
             return examine(given, rest)
+        if verb == "tap":
+            from curlwire.command.tap import tap
+
+            return tap(given, rest)
         if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
             signal.signal(signal.SIGTERM, _on_sigterm)
         if verb == "bench":
