@@ -156,7 +156,7 @@ def test_lines_that_were_not_sent_are_counted() -> None:
         may_refuse.set()
         _, err = process.communicate(timeout=WAIT)
     assert process.returncode == 22
-    assert b"curlwire: 2 messages were read from stdin and not sent\ncurlwire: (22) " in err
+    assert b"curlwire: messages that were read from stdin and not sent: 2\ncurlwire: (22) " in err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -169,7 +169,7 @@ def test_a_signal_ends_a_delay(number: int, code: int) -> None:
         process.send_signal(number)
         _, err = process.communicate(timeout=WAIT)
     assert process.returncode == code
-    assert err == b"curlwire: 1 messages were read from stdin and not sent\n"
+    assert err == b"curlwire: messages that were read from stdin and not sent: 1\n"
 
 
 def test_a_signal_ends_an_attempt() -> None:

@@ -360,6 +360,16 @@ def test_a_signal_closes_politely(start: Callable[..., Tap], tmp_path: Path, num
     assert json.loads(tap.shown.read_text().splitlines()[0])["type"] == "open"
 
 
+def test_the_second_signal_ends_at_once(start: Callable[..., Tap]) -> None:
+    tap = start("127.0.0.1:0", BASE)
+    ws = tap.connect(path_of("hang"))  # it does not answer a close frame
+    tap.process.terminate()
+    with pytest.raises(curlwire.ConnectionClosed):
+        ws.recv()
+    assert ws.close_code == 1001
+    assert tap.end(signal.SIGINT) == 130  # 143 is the code of an end without the second one
+
+
 def test_a_stuck_or_closed_stdout(start: Callable[..., Tap]) -> None:
     reading, writing = os.pipe()
     tap = start("127.0.0.1:0", echo("/"), stdout=writing)

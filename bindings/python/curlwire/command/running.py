@@ -271,8 +271,8 @@ def _connect_and_run(given: Given, rest: list[str], signals: _Signals) -> int:
             trace.wait()
         if terminal:
             terminal.close()
-    if not isinstance(ws, MessageWebSocket) and ws.unsent:
-        connecting.warn(given, f"{ws.unsent} messages were read from stdin and not sent")
+    if code and not isinstance(ws, MessageWebSocket) and ws.unsent:
+        connecting.warn(given, f"messages that were read from stdin and not sent: {ws.unsent}")
     say(given, code, connecting.explain(error) if error else "")
     if write_out:
         write_out.write(ws, code, error, time.monotonic() - began_at)
