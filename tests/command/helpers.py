@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Runs the command in pipes, and plain TCP servers for it."""
 
+import base64
 import contextlib
+import hashlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,6 +18,9 @@ WAIT = 50.0  # seconds that a test waits for something that must happen
 COMMAND = [sys.executable, "-m", "curlwire"]
 COMPILED = tempfile.TemporaryDirectory(prefix="curlwire-compiled-")
 started: list[subprocess.Popen[bytes]] = []
+
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Ended(NamedTuple):
@@ -95,3 +101,74 @@ def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(WAIT)
+
+
+class Peer:
+    """The server's side of a connection. Each call waits for the client."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        connection.settimeout(WAIT)
+        self.head: bytes = b""
+        self.has_closed: bool = False
+        self.closed: bytes | None = None  # the payload of the client's close frame
+        while b"\r\n\r\n" not in self.head:
+            self.head += self._read()
+        self.rest: bytes = self.head.partition(b"\r\n\r\n")[2]
+
+    def _read(self) -> bytes:
+        data = self.connection.recv(1 << 16)
+        if not data:
+            raise ConnectionError
+        return data
+
+    def refuse(self, status: str) -> None:
+        self.connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    def accept(self) -> None:
+        key = re.findall(rb"Sec-WebSocket-Key: (.*)\r\n", self.head)[0]
+        accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
+        self.connection.sendall(
+            b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+
+    def receive(self) -> str:
+        """Returns the payload of the next short frame. Raises ConnectionError at the end."""
+        while len(self.rest) < 2 or len(self.rest) < 6 + (self.rest[1] & 127):
+            self.rest += self._read()
+        end = 6 + (self.rest[1] & 127)
+        frame, self.rest = self.rest[:end], self.rest[end:]
+        data = bytes(byte ^ frame[2 + i % 4] for i, byte in enumerate(frame[6:]))
+        if frame[0] == 0x88:
+            self.closed = data
+            if not self.has_closed:
+                self.connection.sendall(b"\x88" + bytes([len(data)]) + data)
+            raise ConnectionError
+        return data.decode()
+
+    def send(self, *messages: str) -> None:
+        """Sends short text messages in one write."""
+        frames = [b"\x81" + bytes([len(data)]) + data for data in (message.encode() for message in messages)]
+        self.connection.sendall(b"".join(frames))
+
+    def close(self, code: int) -> None:
+        """Sends a close frame, and waits for the answer."""
+        self.has_closed = True
+        self.connection.sendall(b"\x88\x02" + code.to_bytes(2))
+        with contextlib.suppress(ConnectionError):
+            while True:
+                self.receive()
+
+
+@contextlib.contextmanager
+def serving_peers(*answers: Callable[[Peer], None]) -> Iterator[str]:
+    """Yields the URI of a server. Each function answers one connection, the last one all further ones."""
+    left = list(answers)
+
+    def answer(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            (left.pop(0) if len(left) > 1 else left[0])(Peer(connection))
+
+    with serving(answer) as port:
+        yield f"ws://127.0.0.1:{port}/"

@@ -46,6 +46,7 @@ CASES: tuple[tuple[int, list[str], bytes, str], ...] = (
     (22, ["--no-stdin", script(reply("404 Not Found"))], b"", "404"),
     (22, ["--no-stdin", script(reply("302 Found", "Location: /"))], b"", "--location"),
     (23, ["--no-stdin", "-o", "/nonexistent/file", script(text("a"))], b"", "/nonexistent/file"),
+    (23, ["--trace", "/nonexistent/trace", echo()], b"", "--trace '/nonexistent/trace'"),
     (26, ["-d", "@/nonexistent", echo()], b"", "/nonexistent"),
     (26, ["--input-format", "hex", echo()], b"zz\n", "hexadecimal"),
     (26, ["--input-format", "jsonl", echo()], b"[1]\n", "JSON"),
@@ -78,7 +79,7 @@ CASES: tuple[tuple[int, list[str], bytes, str], ...] = (
     (113, ["--jsonrpc", script("frame:1", text('{"error":{"code":1}}'), "echo")], b"a\n", "1 replies"),
 )
 SIGNALS = {130: signal.SIGINT, 143: signal.SIGTERM}
-ELSEWHERE = {35, 55, 97, *SIGNALS}  # below
+ELSEWHERE = {35, 55, 97, 114, *SIGNALS}  # below, and in test_tap.py
 
 
 @pytest.mark.parametrize(("code", "words", "stdin", "error"), CASES)

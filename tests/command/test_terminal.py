@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The line editor of the command, in a real terminal (tmux)."""
 
-import base64
-import hashlib
 import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -16,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers import COMMAND, WAIT, echo, environment, script, serving, text
-
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+import curlwire
+from helpers import COMMAND, WAIT, Peer, echo, environment, script, serving_peers, text
 
 
 class Screen:
@@ -102,6 +98,17 @@ def test_what_the_server_sends(screen: Screen) -> None:
     screen.wait(r"\bicanon\b")
 
 
+def test_a_tap(screen: Screen) -> None:
+    screen.run("tap", "127.0.0.1:0", script("x:890161", text("a\x1b[31mred\nb"), "echo"))
+    shown = screen.wait("^curlwire: listening on ws://127.0.0.1:[0-9]+/, for ws://")
+    with curlwire.connect(re.findall(r"listening on (\S+)/,", shown)[0]) as ws:
+        ws.recv(WAIT)
+        screen.wait("^1 < ping 0x$")
+        screen.wait(r"^1 < text a\\x1b\[31mred\\nb$")
+        screen.keys("C-c")
+        screen.wait("code=130$")
+
+
 def test_ctrl_d_is_the_end_of_stdin(screen: Screen) -> None:
     screen.run("--linger", "0.2", echo())
     screen.wait("^>")
@@ -109,40 +116,48 @@ def test_ctrl_d_is_the_end_of_stdin(screen: Screen) -> None:
     screen.wait("^code=0$")
 
 
-def frame(connection: socket.socket) -> bytes:
-    """The payload of the next short frame of the client."""
-    data = b""
-    while len(data) < 2 or len(data) < 6 + (data[1] & 127):
-        data += connection.recv(1 << 16)
-    return bytes(byte ^ data[2 + i % 4] for i, byte in enumerate(data[6:]))
-
-
 def test_typed_before_the_connection_is_open(screen: Screen) -> None:
     asked, may_answer = threading.Event(), threading.Event()
-    got: list[bytes] = []
+    got: list[str] = []
 
-    def answer(connection: socket.socket) -> None:
-        head = connection.recv(1 << 16)
-        key = re.findall(rb"Sec-WebSocket-Key: (.*)\r\n", head)[0]
+    def answer(peer: Peer) -> None:
         asked.set()
         may_answer.wait(WAIT)
-        accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
-        connection.sendall(
-            b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-        )
-        got.append(frame(connection))
-        connection.sendall(b"\x88\x02\x03\xe8")
-        connection.recv(1 << 16)
+        peer.accept()
+        got.append(peer.receive())
+        peer.close(1000)
 
-    with serving(answer) as port:
-        screen.run(f"ws://127.0.0.1:{port}/")
+    with serving_peers(answer) as uri:
+        screen.run(uri)
         assert asked.wait(WAIT)
         screen.keys("early", "Enter")
         screen.wait("early")
         may_answer.set()
         screen.wait("^code=0$")
-    assert got == [b"early"]
+    assert got == ["early"]
+
+
+def test_reconnecting(screen: Screen) -> None:
+    def lose(peer: Peer) -> None:
+        peer.accept()
+        peer.receive()
+
+    def answer(peer: Peer) -> None:
+        peer.accept()
+        peer.send(peer.receive())
+        peer.receive()
+
+    with serving_peers(lose, answer) as uri:
+        screen.run("--reconnect", "--retry-delay", "0.01", uri)
+        screen.wait("^>")
+        screen.keys("one", "Enter")
+        screen.wait("^connecting again after: .*")
+        screen.wait("^connected again by attempt 2")
+        screen.keys("two", "Enter")
+        screen.wait("^< two")
+        screen.keys("C-c")
+        screen.wait("^code=130$")
+        screen.wait(r"\bicanon\b")
 
 
 def test_without_the_extra(screen: Screen, tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ class Driver:
         self.was_open: bool = False
         self.has_finished: bool = False
         self.thread: threading.Thread | None = None
+        self.prepare: Callable[[MessageWebSocket], object] | None = None  # gets each socket before it connects
 
     # ---- the thread
 
@@ -201,6 +202,8 @@ class Driver:
         subprotocols = refuse_coroutine(call(target.subprotocols, number))
         ws = MessageWebSocket(**target.options(subprotocols))
         add_headers(ws, headers)
+        if self.prepare is not None:
+            self.prepare(ws)
         link = _Link(ws)
         with self.lock:
             if self.must_stop:

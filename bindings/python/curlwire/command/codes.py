@@ -9,7 +9,7 @@ from curlwire.errors import ArgumentError, ConnectionClosed, WebSocketError, Web
 
 USAGE, URI, HTTP, PARTIAL, OUTPUT, INPUT, TIMEOUT = 2, 3, 22, 18, 23, 26, 28
 REDIRECTS, NO_REPLY, SENDING, RECEIVING, CERTIFICATE, SIZE, PROXY = 47, 52, 55, 56, 58, 63, 97
-CLOSED, PROTOCOL, EXPECT, REPLY, INTERRUPTED, TERMINATED = 110, 111, 112, 113, 130, 143
+CLOSED, PROTOCOL, EXPECT, REPLY, LISTEN, INTERRUPTED, TERMINATED = 110, 111, 112, 113, 114, 130, 143
 
 EXIT_CODES: dict[int, str] = {
     0: "All went well; the server closed with 1000, 1001 or no code, or the command closed",
@@ -38,6 +38,7 @@ EXIT_CODES: dict[int, str] = {
     PROTOCOL: "The server broke the WebSocket protocol",
     EXPECT: "No message matched --expect or --until, or a server of bench does not echo",
     REPLY: "A reply of --jsonrpc is an error",
+    LISTEN: "The verb tap cannot listen on its address",
     INTERRUPTED: "Ctrl-C",
     TERMINATED: "SIGTERM",
 }
@@ -47,6 +48,7 @@ _LOST = 1006
 # These failures have no number of libcurl's, so a part of the error's text tells them. The order matters.
 _BY_TEXT: tuple[tuple[str, int], ...] = (
     ("exceeds max_message_size", SIZE),
+    ("trace_file ", OUTPUT),
     ("broke the protocol", PROTOCOL),
     ("client certificate", CERTIFICATE),
     ("client_certificate", CERTIFICATE),
@@ -67,7 +69,7 @@ def _of_text(text: str) -> int:
 
 def _of_closed(error: ConnectionClosed) -> int:
     if error.code in _CLOSED_WELL:
-        return 0
+        return RECEIVING if getattr(error, "__notes__", None) else 0  # the note tells that --reconnect gave up
     if error.code != _LOST and error.code is not None:
         return CLOSED
     return _of_text(str(error)) or (SENDING if error.curl_code == SENDING else RECEIVING)

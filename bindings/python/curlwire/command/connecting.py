@@ -4,7 +4,8 @@
 import os
 import sys
 import time
-from typing import Any
+from contextlib import suppress
+from typing import Any, Protocol
 
 from curlwire._core import MessageWebSocket, StreamWebSocket, WebErrorStatus, WebSocket
 from curlwire.command import codes
@@ -163,31 +164,40 @@ def check_uri(rest: list[str]) -> str:
     return uri
 
 
+def settings(given: Given) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Returns the controls of a socket for messages, and the headers of its request. Raises Failure."""
+    controls, headers = controls_of(given)
+    size = given.get("max-size")
+    if size is not None:
+        controls["max_message_size"] = None if size in (0, float("inf")) else int(size)
+    return controls, headers
+
+
+def as_failure(error: WebSocketError) -> Failure:
+    """Returns the Failure for a socket that cannot be made."""
+    is_usage = isinstance(error, ArgumentError) or not error.os_errno
+    return Failure(codes.USAGE if is_usage else codes.INPUT, explain(error))
+
+
 def make(given: Given, is_stream: bool = False) -> WebSocket:
     """Returns a socket that is not connected. Raises Failure."""
-    controls, headers = controls_of(given)
+    controls, headers = controls_of(given) if is_stream else settings(given)
     try:
-        if is_stream:
-            ws: WebSocket = StreamWebSocket(**controls)
-        else:
-            size = given.get("max-size")
-            if size is not None:
-                controls["max_message_size"] = None if size in (0, float("inf")) else int(size)
-            ws = MessageWebSocket(**controls)
+        ws: WebSocket = StreamWebSocket(**controls) if is_stream else MessageWebSocket(**controls)
         for name, value in headers:
             ws.add_request_header(name, value)
     except WebSocketError as error:
-        is_file = isinstance(error, ArgumentError) or not error.os_errno
-        raise Failure(codes.USAGE if is_file else codes.INPUT, explain(error)) from None
+        raise as_failure(error) from None
     return ws
 
 
 def explain(error: BaseException) -> str:
     """Returns the text of an error, with the names of options in place of those of controls."""
-    text = str(error)
+    text = "; ".join((str(error), *getattr(error, "__notes__", ())))
     names = {option.control: f"--{option.long}" for option in OPTIONS if "_" in option.control}
     names |= {"max_message_size": "--max-size", "follow_location": "--location", "server_credential": "--user"}
     names |= {"proxy_credential": "--proxy-user", "client_certificate": "--cert", "http_auth": "--anyauth"}
+    names |= {"max_attempts": "--retry", "max_elapsed": "--retry-max-time", "trace_file": "--trace"}
     names |= {"pinned_public_key": "--pinnedpubkey", "cookie_file": "--cookie"}
     for name in sorted(names, key=len, reverse=True):
         text = text.replace(name, names[name])
@@ -204,7 +214,21 @@ def _is_passing(given: Given, error: WebSocketError) -> bool:
     return bool(given.get("retry-connrefused")) and error.curl_code == 7
 
 
-def connect(given: Given, ws: WebSocket, uri: str, end_at: float) -> None:
+class _Connects(Protocol):
+    def connect(self, uri: str, timeout: float | None) -> None: ...
+
+
+def warn(given: Given, text: str) -> None:
+    """Writes a text that is no error to stderr, unless --silent. It never raises."""
+    if given.get("silent") or not sys.stderr:
+        return
+    from curlwire.command.output import shown
+
+    with suppress(OSError):
+        print(f"curlwire: {shown(text)}", file=sys.stderr, flush=True)
+
+
+def connect(given: Given, ws: _Connects, uri: str, end_at: float) -> None:
     """Connects a socket, and tries again as --retry says. Raises WebSocketError.
 
     end_at: the end of --max-time, as time.monotonic() counts; inf = no limit.
@@ -224,10 +248,7 @@ def connect(given: Given, ws: WebSocket, uri: str, end_at: float) -> None:
             if not tries_left or is_late or not _is_passing(given, error):
                 raise
             told = f"{explain(error)}. Trying again in {waits_s:g} s, {tries_left} left"
-        if not given.get("silent") and sys.stderr:
-            from curlwire.command.output import shown
-
-            print(f"curlwire: {shown(told)}", file=sys.stderr)
+        warn(given, told)
         time.sleep(waits_s)
         if "retry-delay" not in given:
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)

@@ -6,8 +6,8 @@ from curlwire.command.options import SECTIONS, Option
 
 _USUAL = (
     "data", "no-stdin", "input-format", "output-format", "binary", "linger", "count", "until", "expect",
-    "timeout", "max-time", "header", "user", "insecure", "subprotocol", "config", "verbose", "write-out",
-    "help",
+    "timeout", "max-time", "reconnect", "header", "user", "insecure", "subprotocol", "config", "verbose",
+    "write-out", "help",
 )  # fmt: skip
 _WIDTH = 34
 
@@ -29,7 +29,8 @@ def help_text(is_whole: bool) -> str:
     """Returns the text of --help, which fits a screen, or that of --help all."""
     head = (
         "curlwire [OPTION...] URI      each line of stdin is sent, each message is a line of stdout\n"
-        "curlwire get URI FILE | put FILE URI | bench URI | doctor [URI] | man | completion SHELL\n"
+        "curlwire get URI FILE | put FILE URI | bench URI | tap LISTEN URI | doctor [URI] | man | "
+        "completion SHELL\n"
     )
     if not is_whole:
         rows = "".join(_row(o) for options in SECTIONS.values() for o in options if o.long in _USUAL)

@@ -14,6 +14,7 @@ from curlwire.errors import ArgumentError
 
 if TYPE_CHECKING:
     from curlwire.command.jsonrpc import JsonRpc
+    from curlwire.command.reconnecting import Reconnecting
 
 _READ_BYTES = 1 << 18
 _LINE_BYTES = 64 << 20  # the default of --max-size
@@ -91,6 +92,10 @@ def _from_json(line: bytes) -> Message:
     )
 
 
+def _not_utf8() -> Failure:
+    return Failure(codes.INPUT, "a message to send is not UTF-8. Use --binary")
+
+
 def _bytes(message: Message) -> bytes:
     return message.encode() if isinstance(message, str) else message
 
@@ -128,6 +133,20 @@ class Input:
 
         return JsonRpc()
 
+    def take_first(self) -> tuple[list[Message], bool]:
+        """Returns the messages of --data, which send() then leaves out, and whether they are text.
+
+        Raises Failure.
+        """
+        first, is_text = self.first, self.is_text is not False
+        self.first = []
+        try:
+            for message in first if is_text else ():
+                _bytes(message).decode()
+        except UnicodeDecodeError:
+            raise _not_utf8() from None
+        return first, is_text
+
     def _batches(self) -> Iterator[list[Message]]:
         if self.lines:
             yield from self.lines()
@@ -139,7 +158,7 @@ class Input:
         for pieces in (_blocks if self.style == "raw" else _pieces)(cut, self.limit_bytes):
             yield [make(piece) for piece in pieces if piece.strip()] if make else list(pieces)
 
-    def send(self, ws: MessageWebSocket, note: Callable[[int], None]) -> None:
+    def send(self, ws: "MessageWebSocket | Reconnecting", note: Callable[[int], None]) -> None:
         """Sends everything. Blocks until the kernel has taken it. Raises Failure and WebSocketError.
 
         note: called with the number of messages before each group is sent, and with 0 afterwards.
@@ -160,4 +179,4 @@ class Input:
         except ArgumentError as error:
             if "UTF-8" not in str(error):
                 raise
-            raise Failure(codes.INPUT, "a message to send is not UTF-8. Use --binary") from None
+            raise _not_utf8() from None

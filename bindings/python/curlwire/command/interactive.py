@@ -77,6 +77,10 @@ class Terminal:
         """Says that the connection is open."""
         self.output.say(_DIM, f"open: {ws.remote_address}. Ctrl-D ends what is sent, Ctrl-C closes")
 
+    def tell(self, text: str) -> None:
+        """Says that the connection was lost, or made again."""
+        self.output.say(_DIM, shown(text))
+
     def lines(self) -> Iterator[list[Message]]:
         """Yields each line that the user enters, until Ctrl-D or Ctrl-C."""
         from prompt_toolkit.patch_stdout import patch_stdout

@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "get": "Receive a stream of bytes into a file: curlwire get URI FILE",
     "put": "Send a file as a stream of bytes: curlwire put FILE URI",
     "bench": "Measure a server that echoes, for --duration: curlwire bench URI",
+    "tap": "Show the frames between clients and a server: curlwire tap LISTEN URI",
     "doctor": "Check this build, and each step to a server: curlwire doctor [URI]",
     "man": "Write the man page, in the language of man",
     "completion": "Write the completion for a shell: curlwire completion bash, zsh or fish",
@@ -91,6 +92,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         Option("", "retry-max-time", "SECONDS", SECONDS, "Begin no further try after so long"),
         Option("", "retry-connrefused", "", FLAG, "Count a refused connection as a passing failure"),
         Option("", "retry-all-errors", "", FLAG, "Count every failure to connect as a passing one"),
+        Option("", "reconnect", "", FLAG, "Connect again when the connection is lost; send -d again"),
         Option("", "subprotocol", "NAME", LIST, "Offer this subprotocol; repeat it for more"),
         Option("", "compress", "", FLAG, "Offer compression"),
         Option(
@@ -157,6 +159,13 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
     "The verb bench": (
         Option("", "duration", "SECONDS", SECONDS, "How long to measure; default 3, at most 60"),
         Option("", "size", "BYTES", SIZE, "The size of a message; default 32, at most 1M"),
+    ),
+    "The verb tap": (
+        Option("", "record", "FILE", TEXT, "Write each frame to FILE, as JSON"),
+        Option(
+            "", "replay", "FILE", TEXT, "Answer clients as the server did that FILE has recorded, without a URI"
+        ),
+        Option("", "allow-remote", "", FLAG, "LISTEN may be an address that other machines can reach"),
     ),
     "The command": (
         Option("K", "config", "FILE", LIST, "Read options from FILE (- is stdin)"),

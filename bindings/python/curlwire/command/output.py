@@ -61,30 +61,38 @@ def _hex(messages: list[Message]) -> bytes:
     return b"".join(_bytes(message).hex().encode() + b"\n" for message in messages)
 
 
-def _jsonl(messages: list[Message]) -> bytes:
+def as_json(message: Message) -> dict[str, object]:
+    """Returns a message as --output-format jsonl writes it."""
     import base64
-    import json
 
     now = round(time.time(), 6)
-    lines: list[str] = []
-    for message in messages:
-        if isinstance(message, str):
-            value: dict[str, object] = {"type": "text", "data": message, "time": now}
-        else:
-            value = {"type": "binary", "base64": base64.b64encode(message).decode(), "time": now}
-        lines.append(json.dumps(value, ensure_ascii=False) + "\n")
+    if isinstance(message, str):
+        return {"type": "text", "data": message, "time": now}
+    return {"type": "binary", "base64": base64.b64encode(message).decode(), "time": now}
+
+
+def _jsonl(messages: list[Message]) -> bytes:
+    import json
+
+    lines = [json.dumps(as_json(message), ensure_ascii=False) + "\n" for message in messages]
     return "".join(lines).encode("utf-8", "surrogatepass")
 
 
+def hexadecimal(data: bytes) -> str:
+    """Returns the beginning of a binary message in hexadecimal, for people."""
+    more = f" … ({len(data)} bytes)" if len(data) > _HEX_BYTES else ""
+    return f"0x{data[:_HEX_BYTES].hex()}{more}"
+
+
+def escaped(text: str) -> bytes:
+    """Returns a text for a terminal."""
+    return shown(text).encode("utf-8", "backslashreplace")
+
+
 def _terminal(messages: list[Message]) -> bytes:
-    lines: list[str] = []
-    for message in messages:
-        if isinstance(message, str):
-            lines.append(shown(message))
-        else:
-            more = f" … ({len(message)} bytes)" if len(message) > _HEX_BYTES else ""
-            lines.append(f"0x{message[:_HEX_BYTES].hex()}{more}")
-    return "".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace")
+    return b"".join(
+        escaped(message if isinstance(message, str) else hexadecimal(message)) + b"\n" for message in messages
+    )
 
 
 def unescape(text: str) -> str:
@@ -170,6 +178,7 @@ class Output:
 
     def __init__(self, given: Given) -> None:
         self.path: str = given.get("output", "-")
+        self.name: str = "stdout" if self.path == "-" else repr(self.path)
         self.fd: int = 1 if self.path == "-" else self._open()
         self.is_terminal: bool = os.isatty(self.fd)
         style: str = given.get("output-format", "lines")
@@ -189,8 +198,14 @@ class Output:
         """Writes messages. Blocks until the system has taken them. Raises Failure."""
         data = self.render(messages)
         if self.is_terminal and self.render is not _terminal:
-            data = shown(data.decode("utf-8", "backslashreplace")).encode("utf-8", "backslashreplace")
-        write_all(self.fd, data, "stdout" if self.path == "-" else repr(self.path))
+            data = escaped(data.decode("utf-8", "backslashreplace"))
+        write_all(self.fd, data, self.name)
+
+
+def write_trace(line: str, fd: int = 2) -> None:
+    """Writes a line of a trace. It never raises."""
+    with suppress(OSError):
+        os.write(fd, b"* " + escaped(line) + b"\n")
 
 
 def write_all(fd: int, data: bytes | memoryview, name: str) -> None:

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What --write-out shows."""
 
+from typing import TYPE_CHECKING
+
 from curlwire._core import WebSocket
 from curlwire.command.output import shown, split_format, write_all
 from curlwire.command.parser import Given, read_file
 from curlwire.errors import ConnectionClosed, WebSocketError
+
+if TYPE_CHECKING:
+    from curlwire.command.reconnecting import Reconnecting
 
 VARIABLES: dict[str, str] = {
     "close_code": "The code of the server's close frame; 1005 if it had none, 1006 if the connection was lost",
@@ -37,7 +42,8 @@ def _address(text: str | None, index: int) -> str:
     return (host.strip("[]"), port)[index]
 
 
-def _without_secrets(uri: str) -> str:
+def without_secrets(uri: str) -> str:
+    """Returns a URI without user name, password and query."""
     scheme, mark, rest = uri.partition("://")
     host, slash, path = rest.partition("?")[0].partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
@@ -58,9 +64,18 @@ def _times(ws: WebSocket, total_s: float) -> dict[str, str]:
     return {name: f"{end_s:.6f}" for name, end_s in ends.items() if name}
 
 
-def _facts(ws: WebSocket, code: int, error: BaseException | None, total_s: float) -> dict[str, str]:
+def counts(ws: WebSocket) -> list[int]:
+    """Returns the numbers of received and sent messages, and of received and sent bytes."""
     numbers = ws.information.statistics
-    status = getattr(error, "http_status", 0) or (101 if numbers.connects else 0)
+    received = numbers.text_messages_received + numbers.binary_messages_received
+    sent = numbers.text_messages_sent + numbers.binary_messages_sent
+    return [received, sent, numbers.bytes_received, numbers.bytes_sent]
+
+
+def _facts(
+    ws: WebSocket, numbers: list[int], code: int, error: BaseException | None, total_s: float
+) -> dict[str, str]:
+    status = getattr(error, "http_status", 0) or (101 if ws.information.statistics.connects else 0)
     reason = ws.close_reason
     if isinstance(error, ConnectionClosed):
         reason = error.reason
@@ -76,12 +91,12 @@ def _facts(ws: WebSocket, code: int, error: BaseException | None, total_s: float
         "local_port": _address(ws.local_address, 1),
         "remote_ip": _address(ws.remote_address, 0),
         "remote_port": _address(ws.remote_address, 1),
-        "messages_received": str(numbers.text_messages_received + numbers.binary_messages_received),
-        "messages_sent": str(numbers.text_messages_sent + numbers.binary_messages_sent),
-        "size_download": str(numbers.bytes_received),
-        "size_upload": str(numbers.bytes_sent),
+        "messages_received": str(numbers[0]),
+        "messages_sent": str(numbers[1]),
+        "size_download": str(numbers[2]),
+        "size_upload": str(numbers[3]),
         "subprotocol": ws.protocol or "",
-        "url_effective": _without_secrets(ws.effective_uri or ""),
+        "url_effective": without_secrets(ws.effective_uri or ""),
         **_times(ws, total_s),
     }
 
@@ -99,11 +114,17 @@ class WriteOut:
     def _is_known(name: str) -> bool:
         return name in VARIABLES or name.startswith("header ")
 
-    def write(self, ws: WebSocket, code: int, error: BaseException | None, total_s: float) -> None:
-        """Writes the facts to stdout. Raises Failure."""
+    def write(
+        self, one: "WebSocket | Reconnecting", code: int, error: BaseException | None, total_s: float
+    ) -> None:
+        """Writes the facts to stdout: those of the last connection, but the counts of all. Raises Failure."""
         if not self.parts:
             return
-        facts = _facts(ws, code, error, total_s)
+        ws = one if isinstance(one, WebSocket) else one.last
+        numbers = counts(ws)
+        if not isinstance(one, WebSocket):
+            numbers = [sum(pair) for pair in zip(numbers, one.earlier, strict=True)]
+        facts = _facts(ws, numbers, code, error, total_s)
         headers = (
             error.headers if isinstance(error, WebSocketError) and error.http_status else ws.response_headers
         )

@@ -9,24 +9,29 @@ from _queue import Empty, SimpleQueue
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from curlwire._core import MessageWebSocket
 from curlwire.command import codes, connecting, session
 from curlwire.command.codes import Failure
 from curlwire.command.input import Input
 from curlwire.command.options import VERBS
-from curlwire.command.output import Output, say, shown, write_text
+from curlwire.command.output import Output, say, write_text, write_trace
 from curlwire.command.parser import Given, parse
 from curlwire.errors import ArgumentError, WebSocketError
 
 if TYPE_CHECKING:
     from curlwire.command.interactive import Terminal
+    from curlwire.command.reconnecting import Reconnecting
     from curlwire.command.report import WriteOut
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _TRACE_S = 1.0  # for the last line of a trace
 _NEVER = float("inf")
+
+
+class _CanAbort(Protocol):
+    def abort(self) -> None: ...
 
 
 class _Interrupted(BaseException):
@@ -46,13 +51,13 @@ class _Signals:
 
     def __init__(self) -> None:
         self.session: session.Session | None = None
-        self.ws: MessageWebSocket | None = None
+        self.ws: _CanAbort | None = None
         self.pending: int = 0
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
 
-    def watch(self, ws: MessageWebSocket) -> None:
+    def watch(self, ws: _CanAbort) -> None:
         """Starts the thread. ws: the socket that is about to connect."""
         self.ws = ws
         reading, writing = os.pipe()
@@ -95,12 +100,26 @@ def _secure_descriptors() -> None:
 
 
 class _Trace:
-    """Shows the lines of a socket's trace. The dispatcher thread brings them, so the end waits for the last."""
+    """Shows the traces of sockets. The dispatcher thread brings the lines, so the end waits for the last."""
 
-    def __init__(self, ws: MessageWebSocket, show: Callable[[str], None]) -> None:
-        self.ws, self.show = ws, show
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self.show: Callable[[str], None] = show
+        self.ws: MessageWebSocket | None = None  # the newest
+        self.ended: int = 0  # of the sockets before it
         self.ends: SimpleQueue[None] = SimpleQueue()
+
+    def attach(self, ws: MessageWebSocket) -> None:
+        """Shows the trace of a socket that is about to connect. The socket before it must have ended."""
+        self.ended = self._count()
+        self.ws = ws
         ws.on_trace = self._on_line
+
+    def _count(self) -> int:
+        """Returns how many connects and connections have ended."""
+        if self.ws is None:
+            return 0
+        numbers = self.ws.information.statistics
+        return self.ended + numbers.failed_connects + numbers.ended_connections
 
     def _on_line(self, _: object, line: str) -> None:
         self.show(line)
@@ -109,28 +128,27 @@ class _Trace:
 
     def wait(self) -> None:
         """Waits until the last line is shown."""
-        numbers = self.ws.information.statistics
         with suppress(Empty):
-            for _ in range(numbers.failed_connects + numbers.ended_connections):
+            for _ in range(self._count()):
                 self.ends.get(timeout=_TRACE_S)
 
 
-def _trace(ws: MessageWebSocket, given: Given, terminal: "Terminal | None") -> _Trace | None:
+def _trace(given: Given, terminal: "Terminal | None") -> _Trace | None:
     where = given.get("trace")
-    if where is not None and where not in ("-", "%"):
-        try:
-            ws.control.trace_file = where
-        except WebSocketError as error:
-            raise Failure(codes.OUTPUT, connecting.explain(error)) from None
     if given.get("verbose") or where in ("-", "%"):
         fd = 1 if where == "-" else 2
-        return _Trace(ws, lambda line: _write_trace(fd, line))
-    return _Trace(ws, terminal.on_trace) if terminal else None
+        return _Trace(lambda line: write_trace(line, fd))
+    return _Trace(terminal.on_trace) if terminal else None
 
 
-def _write_trace(fd: int, line: str) -> None:
-    with suppress(OSError):
-        os.write(fd, f"* {shown(line)}\n".encode("utf-8", "backslashreplace"))
+def _set_trace_file(given: Given, ws: MessageWebSocket) -> None:
+    where = given.get("trace")
+    if where is None or where in ("-", "%"):
+        return
+    try:
+        ws.control.trace_file = where
+    except WebSocketError as error:
+        raise Failure(codes.OUTPUT, connecting.explain(error)) from None
 
 
 def _helped(given: Given, rest: list[str]) -> bool:
@@ -190,19 +208,47 @@ def _terminal(given: Given, signals: _Signals) -> "Terminal | None":
         return None
 
 
+def _prepare(given: Given, ws: MessageWebSocket, trace: _Trace | None) -> None:
+    """Lets a socket that is about to connect be traced."""
+    _set_trace_file(given, ws)
+    if trace:
+        trace.attach(ws)
+
+
+def _make(given: Given, source: Input) -> "MessageWebSocket | Reconnecting":
+    if given.get("reconnect"):
+        from curlwire.command.reconnecting import Reconnecting
+
+        return Reconnecting(given, source)
+    ws = connecting.make(given)
+    assert isinstance(ws, MessageWebSocket)
+    return ws
+
+
+def _watch(
+    given: Given, ws: "MessageWebSocket | Reconnecting", terminal: "Terminal | None", trace: _Trace | None
+) -> None:
+    """Lets the traces and the texts of a connection be shown."""
+    if isinstance(ws, MessageWebSocket):
+        _prepare(given, ws, trace)
+        return
+    ws.prepare = lambda one: _prepare(given, one, trace)
+    ws.tell = terminal.tell if terminal else lambda text: connecting.warn(given, text)
+
+
 def _connect_and_run(given: Given, rest: list[str], signals: _Signals) -> int:
     uri = connecting.check_uri(rest)
     session.check_close(given)
     write_out = _write_out(given)
     source = Input(given)
-    ws = connecting.make(given)
-    assert isinstance(ws, MessageWebSocket)
+    ws = _make(given, source)
     began_at = time.monotonic()
     output = Output(given)
     terminal = _terminal(given, signals)
     if terminal:
         source.lines, output = terminal.lines, terminal.output
-    trace = _trace(ws, given, terminal)
+    trace = _trace(given, terminal)
+    _watch(given, ws, terminal, trace)
     end_at = began_at + given.get("max-time", _NEVER)
     one = session.Session(given, ws, source, output, end_at)
     code = 0
@@ -213,7 +259,7 @@ def _connect_and_run(given: Given, rest: list[str], signals: _Signals) -> int:
         signals.opened(one)
         one.receiver.last_at = time.monotonic()
         if terminal:
-            terminal.opened(ws)
+            terminal.opened(ws if isinstance(ws, MessageWebSocket) else ws.last)
         one.run()
     except Failure as caught:
         code, error = caught.code, caught
@@ -225,6 +271,8 @@ def _connect_and_run(given: Given, rest: list[str], signals: _Signals) -> int:
             trace.wait()
         if terminal:
             terminal.close()
+    if code and not isinstance(ws, MessageWebSocket) and ws.unsent:
+        connecting.warn(given, f"messages that were read from stdin and not sent: {ws.unsent}")
     say(given, code, connecting.explain(error) if error else "")
     if write_out:
         write_out.write(ws, code, error, time.monotonic() - began_at)

@@ -13,7 +13,7 @@ import signal
 import stat
 import time
 from _queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from curlwire._core import MessageWebSocket
 from curlwire.command import codes
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import re
 
     from curlwire.command.jsonrpc import JsonRpc
+    from curlwire.command.reconnecting import Reconnecting
+
+    _Socket: TypeAlias = MessageWebSocket | Reconnecting
 
 _BATCH_BYTES = 1 << 16
 _NEVER = float("inf")
@@ -81,9 +84,9 @@ class _Receiver:
     """The thread that receives messages and writes them. It reports its end to the queue."""
 
     def __init__(
-        self, given: Given, ws: MessageWebSocket, output: Output, events: "Events", rpc: "JsonRpc | None"
+        self, given: Given, ws: "_Socket", output: Output, events: "Events", rpc: "JsonRpc | None"
     ) -> None:
-        self.ws: MessageWebSocket = ws
+        self.ws: _Socket = ws
         self.output: Output = output
         self.events: Events = events
         self.rpc: JsonRpc | None = rpc
@@ -165,13 +168,14 @@ Events = SimpleQueue[Event]
 
 
 class Session:
-    """One connection, from its opening to its end."""
+    """One connection, or with --reconnect several, from the opening to the end."""
 
-    def __init__(
-        self, given: Given, ws: MessageWebSocket, source: Input, output: Output, end_at: float
-    ) -> None:
+    def __init__(self, given: Given, ws: "_Socket", source: Input, output: Output, end_at: float) -> None:
         self.given: Given = given
-        self.ws: MessageWebSocket = ws
+        self.ws: _Socket = ws
+        self.again: Reconnecting | None = None if isinstance(ws, MessageWebSocket) else ws
+        if self.again:
+            self.again.on_ready = self.on_ready
         self.source: Input = source
         self.output: Output = output
         self.end_at: float = end_at
@@ -241,6 +245,10 @@ class Session:
         """Ends the session politely. Any thread may call it."""
         self.events.put(("signal", number))
 
+    def on_ready(self) -> None:
+        """Lets the time of --linger begin anew, because a connection is ready. Any thread may call it."""
+        self.events.put(("ready", None))
+
     def _wait_received(self) -> None:
         """Waits until the receiving thread has written the messages that it had taken."""
         while not self.has_received:
@@ -256,9 +264,14 @@ class Session:
     def _next_at(self) -> float:
         """Returns when a time of the options is over."""
         at = min(self.end_at, self.receiver.last_at + self.timeout_s)
-        if self.stdin_ended_at is not None and not self.receiver.must_tell_idle:
-            at = min(at, self.stdin_ended_at + self.linger_s)
-        return at
+        return at if self.receiver.must_tell_idle else min(at, self._linger_end())
+
+    def _linger_end(self) -> float:
+        """Returns when --linger is over: never, while stdin has not ended, or there is no connection."""
+        began_at = self.stdin_ended_at
+        if began_at is None or (self.again and not self.again.ready):
+            return _NEVER
+        return (max(began_at, self.again.ready_at) if self.again else began_at) + self.linger_s
 
     def _wait(self) -> None:
         while True:
@@ -278,7 +291,7 @@ class Session:
             raise Failure(codes.TIMEOUT, f"--max-time is over: {self.given['max-time']:g} s")
         if now >= self.receiver.last_at + self.timeout_s and self.receiver.is_idle:
             raise Failure(codes.TIMEOUT, f"no message came for {self.timeout_s:g} s (--timeout)")
-        if self.stdin_ended_at is not None and now >= self.stdin_ended_at + self.linger_s:
+        if now >= self._linger_end():
             self.receiver.must_tell_idle = True  # the time is over, but what has come is still written
             return self.receiver.is_idle
         return False
@@ -286,6 +299,8 @@ class Session:
     def _handle(self, kind: str, value: BaseException | int | None) -> bool:
         if kind == "idle":
             return True
+        if kind == "ready":
+            return False
         if kind == "signal":
             number = value if isinstance(value, int) else signal.SIGTERM
             raise Failure(128 + number, "")
@@ -301,7 +316,7 @@ class Session:
                 raise value
             if self.source.rpc:
                 return self.source.rpc.is_answered()
-            if self.source.reads_stdin or (self.source.first and not self.given.get("no-stdin")):
+            if not self.given.get("no-stdin"):
                 self.stdin_ended_at = time.monotonic()
             return False
         self.has_received = True
@@ -328,7 +343,7 @@ class Session:
         if not isinstance(value, ConnectionClosed):
             return self._handle(kind, value)
         if codes.of_error(value) in (0, codes.RECEIVING):
-            raise Failure(codes.SENDING, f"{explain(error)} (while sending)")
+            raise Failure(codes.SENDING, f"{explain(value if self.again else error)} (while sending)")
         self._received_closed(value)
         return True
 

@@ -87,6 +87,8 @@ def run_verb(verb: str, words: list[str]) -> int:
 
             write_text(help_text(True))
             return 0
+        if given.get("reconnect"):
+            raise usage(f"--reconnect is for messages, not for the verb {verb}")
         if verb == "man":
             return _man(given, rest)
         if verb == "completion":
@@ -95,6 +97,10 @@ def run_verb(verb: str, words: list[str]) -> int:
             from curlwire.command.doctor import examine
 
             return examine(given, rest)
+        if verb == "tap":
+            from curlwire.command.tap import tap
+
+            return tap(given, rest)
         if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
             signal.signal(signal.SIGTERM, _on_sigterm)
         if verb == "bench":
