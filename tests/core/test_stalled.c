@@ -328,13 +328,13 @@ static void test_slow_progress(void)
     raw_peer p;
     sending w;
     raw_frame f;
-    enum { CHUNK_BYTES = 128 * 1024, CHUNKS = 16, STEP_MS = 50 };
+    enum { CHUNK_BYTES = 64 * 1024, CHUNKS = 32, STEP_MS = 50, TIMEOUT_MS = 1400 };
     uint8_t *chunk = malloc(CHUNK_BYTES);
     size_t total = 0;
 
     raw_open(&p, bounded_socket());
-    begin_sending(&w, p.s, 3 * MIB - 1, 500);
-    for (int i = 0; i < CHUNKS; i++) { /* 800 ms in all */
+    begin_sending(&w, p.s, 3 * MIB - 1, TIMEOUT_MS);
+    for (int i = 0; i < CHUNKS; i++) { /* 1600 ms in all */
         (void)poll(NULL, 0, STEP_MS);
         total += raw_read(&p, chunk, CHUNK_BYTES);
     }

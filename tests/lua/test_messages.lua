@@ -111,7 +111,7 @@ test("flood_in_order", function()
     equal(count, 20000, "the count")
     equal(last_type, "utf8")
     equal(ws.close_code, 1000)
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 
     local steps = {}
     for i = 1, 100 do
@@ -125,7 +125,7 @@ test("flood_in_order", function()
         equal(message, tostring(number))
     end
     equal(number, 100)
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 end)
 
 local function receive_parts(ws)
@@ -232,7 +232,7 @@ test("unsolicited_pongs", function()
     equal(ws.control.actual_unsolicited_pong_interval, 0)
     assert(ws:connect(support.script("frame:3", "close:1000") .. "?id=" .. token))
     equal(ws.control.actual_unsolicited_pong_interval, 0.01)
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
     equal(ws.close_code, 1000)
     equal(ws.control.actual_unsolicited_pong_interval, 0)
     local _, count = support.log(token):gsub('"opcode": 10, "fin": true, "rsv": 0, "masked": true, "length": 0', "")

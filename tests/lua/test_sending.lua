@@ -29,7 +29,7 @@ local function recorded(options, ...)
     local ws = open(support.script(support.unpack(steps)) .. "?id=" .. token, options)
     return ws, function()
         ws:close()
-        assert(ws:wait_closed(10))
+        assert(ws:wait_closed(50))
         local frames = {}
         for frame in support.log(token):gmatch("{[^{}]*\"opcode\"[^{}]*}") do
             local opcode = assert(frame:match("\"opcode\": (%d+)"), frame)

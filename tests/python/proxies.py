@@ -12,6 +12,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+import curlwire
 from peers import WAIT
 
 Answer = Callable[[socket.socket, bytes], None]
@@ -201,6 +204,22 @@ def until_zero(connection: socket.socket) -> bytes:
     while (byte := read_exactly(connection, 1)) != b"\0":
         text += byte
     return text
+
+
+def stalled_behind(words: str, uri: str, without: str = "\0", **control: Any) -> curlwire.ConnectError:
+    """Connects until the timeout. Returns the error, which names the place where nothing answers.
+
+    On a busy machine the time may be over earlier, at another place. Then it connects again, with more time.
+    """
+    for timeout in (0.3, 3, 30):
+        with pytest.raises(curlwire.ConnectError) as caught:
+            curlwire.connect(uri, connect_timeout=timeout, **control)
+        error: curlwire.ConnectError = caught.value
+        assert error.status is curlwire.WebErrorStatus.TIMEOUT, error
+        if words in str(error) and without not in str(error):
+            break
+    assert words in str(error)
+    return error
 
 
 def server_context(certificate: str, key: str, **options: Any) -> ssl.SSLContext:

@@ -329,20 +329,29 @@ def test_body_that_trickles(serve: Serve) -> None:
         assert bool(error.body) is KEEPS_BODY
 
 
+def promptly(server: Server, **control: Any) -> HandshakeError:
+    """Connects until the error comes in less time than curlwire waits for a body, and returns this error. On a busy
+    machine any connect may take longer, but a connect that waits for the body always does."""
+    for _ in range(30):
+        began = time.monotonic()
+        with pytest.raises(curlwire.ConnectError) as caught:
+            curlwire.connect(f"ws://127.0.0.1:{server.port}/", **control)
+        took = time.monotonic() - began
+        if isinstance(caught.value, HandshakeError) and took < BODY_S:
+            return caught.value
+    raise AssertionError(f"it took {took} s: {caught.value}")
+
+
 def test_connect_timeout_during_a_body(serve: Serve) -> None:
     """The connect ends at its timeout, and the error is the refusal, because that is known."""
     server = serve(reply("Content-Length: 100") + b"half", is_held=True)
-    began = time.monotonic()
-    error = refused(server, timeout=0.4)
+    error = promptly(server, timeout=0.4)
     assert (error.http_status, error.body) == (403, kept(b"half"))
-    assert time.monotonic() - began < BODY_S
 
 
 def test_full_body_does_not_wait(serve: Serve) -> None:
     server = serve(reply("Content-Length: 1000000") + LONG, is_held=True)
-    began = time.monotonic()
-    assert refused(server).body == kept(LONG[:AT_MOST])
-    assert time.monotonic() - began < BODY_S
+    assert promptly(server, timeout=WAIT).body == kept(LONG[:AT_MOST])
 
 
 def test_close_during_a_body(serve: Serve) -> None:
