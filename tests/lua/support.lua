@@ -151,7 +151,7 @@ end
 
 local function bounded(options)
     local all =
-        {connect_timeout = WAIT_S, receive_timeout = WAIT_S, send_timeout = WAIT_S, close_timeout = WAIT_S}
+        {connect_timeout = WAIT_S, receive_timeout = WAIT_S, send_timeout = WAIT_S, close_timeout = 5}
     for key, value in pairs(options or {}) do
         all[key] = value
     end

@@ -228,7 +228,9 @@ end)
 
 test("unsolicited_pongs", function()
     local token = support.token("pongs")
-    local ws = curlwire.MessageWebSocket {ping_interval = false, desired_unsolicited_pong_interval = 0.01}
+    local ws = curlwire.MessageWebSocket {
+        ping_interval = false, desired_unsolicited_pong_interval = 0.01, close_timeout = 0.1,
+    }
     equal(ws.control.actual_unsolicited_pong_interval, 0)
     assert(ws:connect(support.script("frame:3", "close:1000") .. "?id=" .. token))
     equal(ws.control.actual_unsolicited_pong_interval, 0.01)
@@ -250,7 +252,7 @@ end)
 
 test("flush", with_echo(function(ws)
     assert(ws:send(("x"):rep(1000000), "binary"))
-    equal(ws:flush(10), true)
+    equal(ws:flush(50), true)
     equal(#ws:receive(), 1000000)
 end))
 

@@ -53,6 +53,18 @@ def pump(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
+def end_listening(listener: socket.socket, thread: threading.Thread) -> None:
+    """Ends the thread of a server that waits for connections, and then closes its listener.
+
+    close() alone does not end accept(), which could go on with the number of the descriptor after another listener
+    has got it. Then two servers answer the same clients.
+    """
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(WAIT)
+    listener.close()
+
+
 def relay(connection: socket.socket, host: str, port: int) -> None:
     """Relays bytes until both sides have ended. It resolves every host name to this machine."""
     with socket.create_connection(("::1" if ":" in host else "127.0.0.1", port), WAIT) as server:
@@ -104,10 +116,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.thread.join(WAIT)
+        end_listening(self.listener, self.thread)
         with self.lock:
             for connection in self.open:
                 with contextlib.suppress(OSError):
