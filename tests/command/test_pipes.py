@@ -36,7 +36,7 @@ def test_nothing_is_dropped_at_the_end_of_stdin() -> None:
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(b"go\n")
     process.stdin.flush()
-    assert select.select([process.stdout], [], [], WAIT)[0]  # the messages have come: the server sends them at once
+    assert select.select([process.stdout], [], [], WAIT)[0]  # the server sends the messages in one write
     process.stdin.close()
     time.sleep(0.7)  # the time is over, and nothing has been read
     assert process.stdout.read().decode().split() == many

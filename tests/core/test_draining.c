@@ -93,7 +93,8 @@ static void test_steady_reader(void)
 {
     enum { CHUNK_BYTES = 128 * 1024, STEP_MS = 50 };
     raw_peer p;
-    cw_socket *s = open_raw(&p, 28 * STEP_MS, SHORT_MS); /* less than the whole time, and much more than a step */
+    cw_socket *s =
+        open_raw(&p, 28 * STEP_MS, SHORT_MS); /* less than the whole time, and much more than a step */
     uint8_t *chunk = malloc(CHUNK_BYTES);
     size_t total = 0;
 

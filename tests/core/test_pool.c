@@ -432,12 +432,14 @@ static void unread(const char *data, size_t len_bytes, bool ends)
 {
     raw_peer *p = &peers[0];
     cw_socket *other = peer_socket(CW_MESSAGE_SOCKET);
+    const cw__pool *pool;
     cw_event *e;
     int fd;
 
     open_own(p);
     converse_raw(p);
     fd = (int)LOCKED(p->s, p->s->fd);
+    pool = p->s->pool; /* which the socket leaves when the service thread has read the end */
     pause_for_pruning();
     hold_service();
     start(other, peer_script("echo/end"), CW_TIMEOUT_DEFAULT); /* is served first */
@@ -449,7 +451,7 @@ static void unread(const char *data, size_t len_bytes, bool ends)
     UNTIL(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) == 1);
     let_service_go();
     CHECK_STATUS(cw_socket_wait_connected(other, SOON_MS), CW_OK);
-    CHECK_INT(LOCKED(other, other->pool == p->s->pool), is_sharing());
+    CHECK_INT(LOCKED(other, other->pool == pool), is_sharing());
     CHECK_MESSAGE(p->s, CW_BINARY, "unread", 6);
     if (ends)
         CHECK_CLOSED(p->s, 1006, false);

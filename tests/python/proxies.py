@@ -56,8 +56,8 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 def end_listening(listener: socket.socket, thread: threading.Thread) -> None:
     """Ends the thread of a server that waits for connections, and then closes its listener.
 
-    close() alone does not end accept(), which could go on with the number of the descriptor after another listener
-    has got it. Then two servers answer the same clients.
+    close() alone does not end accept(), which could go on with the number of the descriptor after another
+    listener has got it. Then two servers answer the same clients.
     """
     with contextlib.suppress(OSError):
         listener.shutdown(socket.SHUT_RDWR)

@@ -16,7 +16,7 @@ import pytest
 
 import curlwire
 from curlwire import StateError
-from loops import NAMES, Job, Loop, loop, polled, round_trip, turn, until
+from loops import Job, Loop, loop, polled, round_trip, turn, until
 from peers import WAIT, Recorded, ca_file, echo, frame, script, text, url
 
 __all__ = ["loop"]

@@ -335,8 +335,10 @@ def test_body_that_trickles(serve: Serve) -> None:
 
 
 def promptly(server: Server, **control: Any) -> HandshakeError:
-    """Connects until the error comes in less time than curlwire waits for a body, and returns this error. On a busy
-    machine any connect may take longer, but a connect that waits for the body always does."""
+    """Connects until the error comes in less time than curlwire waits for a body, and returns this error.
+
+    On a busy machine any connect may take longer, but a connect that waits for the body always does.
+    """
     for _ in range(30):
         began = time.monotonic()
         with pytest.raises(curlwire.ConnectError) as caught:

@@ -352,9 +352,9 @@ class Connection:
 
 # The name of each step, and the least and the greatest number of its arguments.
 STEPS = {
-    "hs": (1, 1), "join": (0, 0), "x": (1, 1), "drip": (1, 1), "repeat": (2, 2), "frame": (1, 1), "gate": (0, 0),
-    "echo": (0, 0), "close": (0, 1), "wait": (1, 1), "stall": (0, 0), "resume": (0, 0), "eof": (0, 0),
-    "end": (0, 0), "rst": (0, 0), "hang": (0, 0),
+    "hs": (1, 1), "join": (0, 0), "x": (1, 1), "drip": (1, 1), "repeat": (2, 2), "frame": (1, 1),
+    "gate": (0, 0), "echo": (0, 0), "close": (0, 1), "wait": (1, 1), "stall": (0, 0), "resume": (0, 0),
+    "eof": (0, 0), "end": (0, 0), "rst": (0, 0), "hang": (0, 0),
 }  # fmt: skip
 HEX_ARGUMENT = {"hs": 0, "x": 0, "drip": 0, "repeat": 1}
 NUMBER_ARGUMENT = {"repeat": 0, "frame": 0, "wait": 0, "close": 0}
