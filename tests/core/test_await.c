@@ -12,7 +12,7 @@ static cw_socket *open_raw(raw_peer *p, cw_class socket_class)
     cw_socket *s = peer_socket(socket_class);
 
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_PING_INTERVAL, 0), CW_OK);
-    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_RECEIVE_TIMEOUT, 20000), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_RECEIVE_TIMEOUT, 50000), CW_OK);
     raw_open(p, s);
     return s;
 }
