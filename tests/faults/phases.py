@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs sessions that meet the same fault at the same time, each client and shape of socket in its own process.
 
-Checks that an op of each session ended at its timeout. A busy machine may be late, but not each time. A session that
-waits too long always is.
+Checks that an op of each session ended at its timeout. A busy machine may be late, but not each time. A session
+that waits too long is always late.
 """
 
 from __future__ import annotations
