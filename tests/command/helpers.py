@@ -100,7 +100,7 @@ def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
-    thread.join(WAIT)
+        thread.join(WAIT)  # before the number of the descriptor is free
 
 
 class Peer:

@@ -91,7 +91,7 @@ def test_a_file_of_options(tmp_path: Path) -> None:
 def test_the_environment_has_secrets() -> None:
     given, _ = parser.parse(["ws://x"])
     assert "user" not in given
-    ended = run("--no-stdin", "-w", "%{http_code}", url("CW_ECHO_WS"), "-m", "0.1", CURLWIRE_USER=f"a:{SECRET}")
+    ended = run("--no-stdin", "-w", "%{http_code}", script("close:1000"), CURLWIRE_USER=f"a:{SECRET}")
     assert ended.out == "101"
 
 

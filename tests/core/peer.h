@@ -109,8 +109,8 @@ static inline const char *peer_hex(const char *text)
     return out;
 }
 
-/* Returns the record of a connection that has ended, as JSON text. It is valid until the next call. */
-static inline const char *peer_log_of(const char *token)
+/* Asks the scripted server for something about a connection. Returns the answer, valid until the next call. */
+static inline const char *peer_ask(const char *what, const char *token)
 {
     static char *text; /* the C library's: the test counts the core's blocks */
     const char *port = strrchr(peer_env("CW_PLAIN_HTTP"), ':');
@@ -119,7 +119,7 @@ static inline const char *peer_log_of(const char *token)
     ssize_t got;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char request[128];
-    int request_bytes = snprintf(request, sizeof request, "GET /log/%s HTTP/1.1\r\n\r\n", token);
+    int request_bytes = snprintf(request, sizeof request, "GET /%s/%s HTTP/1.1\r\n\r\n", what, token);
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0 ||
@@ -134,12 +134,17 @@ static inline const char *peer_log_of(const char *token)
     }
     (void)close(fd);
     if (!text || len == 0)
-        HARNESS_FAIL("no record of the connection");
+        HARNESS_FAIL("no answer to %s", request);
     text[len] = '\0';
     return strstr(text, "\r\n\r\n") ? strstr(text, "\r\n\r\n") + 4 : text;
 }
 
+/* Returns the record of a connection that has ended, as JSON text. It is valid until the next call. */
+static inline const char *peer_log_of(const char *token) { return peer_ask("log", token); }
 static inline const char *peer_log(void) { return peer_log_of(peer_token); }
+
+/* Lets the latest script pass its step "gate". */
+static inline void peer_go(void) { (void)peer_ask("go", peer_token); }
 
 typedef struct peer_frame {
     int opcode, rsv;

@@ -45,7 +45,13 @@ static inline int raw_listen(char uri[64])
 
 static inline void raw_write(raw_peer *p, const void *data, size_t len_bytes)
 {
-    CHECK_INT(send(p->fd, data, len_bytes, MSG_NOSIGNAL), len_bytes);
+    size_t done = 0;
+
+    while (done < len_bytes) { /* a stop of the process ends a send in the middle */
+        ssize_t sent = send(p->fd, (const char *)data + done, len_bytes - done, MSG_NOSIGNAL);
+        CHECK(sent > 0);
+        done += (size_t)sent;
+    }
 }
 
 static inline void raw_write_both(raw_peer *p, void *data, size_t len_bytes, const void *more,

@@ -2,7 +2,7 @@
 /* Tests that nothing that we send on our own (keepalive pings, pongs, close frames) makes us lose the peer's data. A
  * peer that has ended TCP answers any data by RST, and its kernel drops what it still has to send. In each test the
  * peer sends everything, more than our side takes with a full inbox, then its close frame, and ends TCP at once. */
-#include "raw_peer.h"
+#include "gate.h"
 
 enum { BYTES = 1000, HEAD_BYTES = 4, ROOM_BYTES = 4096, WAIT_MS = 400, INTERVAL_MS = 10 };
 
@@ -14,9 +14,10 @@ typedef struct flood {
     int64_t interval_ms;
     int64_t pong_ms; /* interval of unsolicited pongs */
     int messages;
-    int ping_every; /* messages between two pings of the peer; 0 = no pings */
-    int pause_ms;   /* time that the program computes before each message */
-    int wait_ms;    /* time that the program computes before it takes the first message */
+    int ping_every;   /* messages between two pings of the peer; 0 = no pings */
+    int pause_ms;     /* time that the program computes before each message */
+    int wait_ms;      /* time that the program computes before it takes the first message */
+    bool begins_full; /* the first read gets more than the inbox takes */
 } flood;
 
 static cw_socket *flood_socket(const flood *f)
@@ -37,7 +38,13 @@ static int send_flood(raw_peer *p, const flood *f)
     int size = 8 * 1024 * 1024, held = 0;
 
     (void)setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size); /* as much as the system allows */
+    if (f->begins_full)
+        hold_service();
     for (int i = 0; i < f->messages; i++) {
+        if (f->begins_full && i == ROOM_BYTES / BYTES + 2) {
+            UNTIL(raw_is_delivered(p));
+            let_service_go();
+        }
         if (f->ping_every && i % f->ping_every == 0)
             RAW_SEND(p, "\x89\x01p");
         message[HEAD_BYTES] = (uint8_t)i;
@@ -185,7 +192,7 @@ static void test_pong_first(void)
 static void test_pong_after_pause(void)
 {
     for (int i = 0; i < 2; i++) {
-        flood f = {.framing = framings[i], .messages = 400, .ping_every = 100};
+        flood f = {.framing = framings[i], .messages = 400, .ping_every = 100, .begins_full = true};
         raw_peer p;
         struct pollfd descriptor = {.events = POLLIN};
         raw_open(&p, flood_socket(&f));

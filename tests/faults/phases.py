@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs sessions that meet the same fault at the same time, each client and shape of socket in its own process.
 
-Checks that an op of each session ended at its timeout. A busy machine may be late twice, not three times.
+Checks that an op of each session ended at its timeout. A busy machine may be late, but not each time. A session
+that waits too long is always late.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from driver import CLIENTS, Client, Result
 
 TIMEOUT_MS = 1000
 TOLERANCE = 0.1
-TRIES = 3
+TRIES = 15
 SHAPES = (("message", "blocking"), ("message", "handlers"), ("stream", "blocking"))
 
 

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -48,11 +48,11 @@ def through(script: str) -> Iterator[tuple[socket.socket, Echo, Connection]]:
     echo = Echo()
     with Proxy("127.0.0.1", echo.port) as proxy:
         port = proxy.listen([script])
-        with socket.create_connection(("127.0.0.1", port), 10) as client:
+        with socket.create_connection(("127.0.0.1", port), 60) as client:
             while not proxy.connections(port):
                 time.sleep(0.001)  # until the proxy's thread has accepted
             yield client, echo, proxy.connections(port)[0]
-    echo.thread.join(10)
+    echo.thread.join(60)
 
 
 def read_exactly(client: socket.socket, count: int) -> bytes:
@@ -60,6 +60,14 @@ def read_exactly(client: socket.socket, count: int) -> bytes:
     while len(got) < count and (data := client.recv(count - len(got))):
         got += data
     return got
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for what the proxy's thread does."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 def exchange(client: socket.socket) -> tuple[bytes, str]:
@@ -142,6 +150,7 @@ def test_a_stall() -> None:
     with through("down@4:stall") as (client, _, connection):
         client.sendall(WORDS)
         assert read_exactly(client, 4) == WORDS[:4]
+        until(lambda: connection.passed == {"up": 10, "down": 4})
         client.settimeout(0.2)
         with pytest.raises(TimeoutError):
             client.recv(1)
@@ -160,6 +169,7 @@ def test_who_is_first_changes() -> None:
     with through("up@2:until:2 down@0:until:6") as (client, echo, connection):
         # up waits for down, and down for up: nobody moves beyond the second byte
         client.sendall(WORDS)
+        until(lambda: connection.passed["up"] == 2 and echo.got == WORDS[:2])
         client.settimeout(0.2)
         with pytest.raises(TimeoutError):
             client.recv(1)
@@ -196,7 +206,7 @@ def test_the_next_connection_has_the_next_script() -> None:
     with listener, Proxy("127.0.0.1", listener.getsockname()[1]) as proxy:
         port = proxy.listen(["down@0:cut", "up@1:cut", "up@2:reset"])
         for end in ("eof", "eof", "reset", "reset"):
-            with socket.create_connection(("127.0.0.1", port), 10) as client:
+            with socket.create_connection(("127.0.0.1", port), 60) as client:
                 assert exchange(client) == (b"", end)
         listener.close()  # nobody takes the other side's connections: the proxy need not wait for their end
         ended = [connection.end for connection in proxy.connections(port) if connection.ended.wait(10)]
@@ -209,7 +219,7 @@ def test_a_server_that_is_not_there() -> None:
     with Proxy("127.0.0.1", port) as proxy:
         port = proxy.listen([""])
         with contextlib.suppress(ConnectionResetError):  # it may come before connect() has returned
-            with_client = socket.create_connection(("127.0.0.1", port), 10)
+            with_client = socket.create_connection(("127.0.0.1", port), 60)
             with with_client:
                 assert exchange(with_client) == (b"", "reset")
         assert proxy.connections(port)[0].ended.wait(10) and proxy.connections(port)[0].end == "refused"

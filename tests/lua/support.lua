@@ -4,6 +4,9 @@
 
 local harness = require "harness"
 
+local equal = harness.equal
+local WAIT_S = 50 -- for what must happen, long enough for any busy machine
+
 -- Lua 5.1 has these functions under other names.
 local support = {unpack = rawget(_G, "unpack") or rawget(table, "unpack"), load = rawget(_G, "loadstring") or load}
 
@@ -98,6 +101,9 @@ end
 -- Returns what the scripted server recorded of a connection, as JSON text.
 function support.log(token) return support.fetch(support.http("/log/" .. token)) end
 
+-- Lets a connection of the scripted server pass its step "gate".
+function support.go(token) equal(support.fetch(support.http("/go/" .. token)), "{}") end
+
 -- Returns whether the native codec can receive with the loaded libcurl. It needs libcurl 8.21.0, which hands over the
 -- bytes that came with the reply.
 function support.has_native_decoder()
@@ -137,11 +143,15 @@ end
 
 -- Returns a token for support.log that no other run uses.
 function support.token(name)
-    return ("%s-%d-%s"):format(name, os.time(), tostring({}):gsub("%W", ""))
+    local file = assert(io.open("/dev/urandom", "rb"))
+    local bytes = file:read(12)
+    file:close()
+    return name .. "-" .. support.hex(bytes)
 end
 
 local function bounded(options)
-    local all = {connect_timeout = 10, receive_timeout = 10, send_timeout = 10, close_timeout = 5}
+    local all =
+        {connect_timeout = WAIT_S, receive_timeout = WAIT_S, send_timeout = WAIT_S, close_timeout = 5}
     for key, value in pairs(options or {}) do
         all[key] = value
     end
@@ -165,7 +175,7 @@ end
 -- Closes a socket with the closing handshake, and dispatches its closed event.
 function support.finish(ws)
     assert(ws:close())
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(WAIT_S))
     harness.curlwire.run()
 end
 
@@ -184,15 +194,15 @@ function support.assert_echo(ws, data, message_type, ...)
     harness.equal(is_complete, true, "is_complete")
 end
 
--- Calls dispatch until done() returns true. Fails after 10 s of waiting.
+-- Calls dispatch until done() returns true. Fails after about a minute of waiting.
 function support.dispatch_until(done)
-    for _ = 1, 100 do
+    for _ = 1, 10 * WAIT_S do
         if done() then
             return
         end
         assert(harness.curlwire.dispatch(0.1))
     end
-    error("the events did not come within 10 s", 2)
+    error("the events did not come", 2)
 end
 
 -- Returns the command line of this interpreter.

@@ -10,11 +10,10 @@ local curlwire = harness.curlwire
 
 local HIGH, LOW, SIZE = 100000, 30000, 5000
 
--- Returns a socket with small buffers that is connected to a server which does not read for a while. It then reads, and
--- records the frames.
+-- Returns a socket with small buffers that is connected to a server which does not read before support.go(token). It
+-- then reads, and records the frames.
 local function stalled(token, ...)
-    local uri = support.script("stall", "wait:300", "resume", ...)
-    return open(uri .. (token and "?id=" .. token or ""), {
+    return open(support.script("stall", "gate", "resume", ...) .. "?id=" .. token, {
         send_high_water_mark = HIGH, send_low_water_mark = LOW, outbound_buffer_size = 32768, keepalive = "off",
     })
 end
@@ -47,6 +46,7 @@ test("try_send", function()
     local count = fill(ws)
     assert(count * SIZE > HIGH)
     equal(ws.state, "open")
+    support.go(token)
     assert(ws:flush(30))
     equal(ws.buffered_amount, 0)
     equal(ws:try_send(numbered(count)), true)
@@ -87,9 +87,11 @@ test("buffered_amount", function()
     equal(support.message_socket().buffered_amount, 0)
     equal(support.stream_socket().buffered_amount, 0)
     raises(function() support.message_socket().buffered_amount = 1 end, "can only be read")
-    local ws = stalled(nil, "hang")
+    local token = support.token("amount")
+    local ws = stalled(token, "hang")
     repeat fill(ws) until ws.buffered_amount > 0
     assert(ws.buffered_amount <= HIGH + 65536)
+    support.go(token)
     assert(ws:flush(30))
     equal(ws.buffered_amount, 0)
     assert(ws:batch(function()
@@ -101,7 +103,8 @@ test("buffered_amount", function()
 end)
 
 test("on_writable", function()
-    local ws, calls = stalled(nil, "hang"), {}
+    local token = support.token("writable")
+    local ws, calls = stalled(token, "hang"), {}
     local function on_writable(socket, buffered_amount)
         calls[#calls + 1] = {socket, buffered_amount}
     end
@@ -110,6 +113,7 @@ test("on_writable", function()
     assert(ws:try_send("x"))
     equal(curlwire.dispatch(0), 0)
     fill(ws)
+    support.go(token)
     while #calls == 0 do curlwire.dispatch(1) end
     equal(#calls, 1)
     equal(calls[1][1], ws)
@@ -130,8 +134,10 @@ test("on_writable_sends_the_rest", function()
     end
     ws.on_writable = send_more
     send_more(ws)
+    assert(number < 200)
     ws = nil -- luacheck: ignore 311
     collectgarbage()
+    support.go(token)
     curlwire.run()
     equal(number, 200)
     check_recorded(token, 200)

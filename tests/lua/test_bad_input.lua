@@ -127,7 +127,7 @@ test("bad_close_code", function()
     equal(ws.state, "open")
     assert_echo(ws, "still", "utf8")
     assert(ws:close(1005))
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 end)
 
 test("bad_close_reason", function()
@@ -137,7 +137,7 @@ test("bad_close_reason", function()
     raises(function() ws:close(1000, 5) end, HERE, "string expected")
     equal(ws.state, "open")
     assert(ws:close(1000, ("x"):rep(123)))
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
     equal(ws.was_clean, true)
 end)
 
@@ -252,7 +252,7 @@ end)
 
 test("use_after_close", function()
     local ws = open(support.echo("/close?code=4005&reason=over"))
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
     for _, f in ipairs {
         function() return ws:send("x") end, function() return ws:receive() end, function() return ws:receive(0) end,
         function() return ws:ping() end, function() return ws:flush() end,

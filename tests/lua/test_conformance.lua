@@ -279,7 +279,7 @@ local function codec_of(ws) return ws.framing == "native" and "native" or "curl"
 -- Returns the codec that receives.
 local function start(vector, way, run, expectations, leave)
     local messages, closed = {}, {}
-    local control = {connect_timeout = 10, close_timeout = 10, ping_interval = false}
+    local control = {connect_timeout = 50, close_timeout = 50, ping_interval = false}
     for key, value in pairs(vector.control) do
         control[key] = value
     end

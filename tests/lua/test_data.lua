@@ -358,7 +358,7 @@ test("data_lost_connection", function()
     equal(failed(reader:load(10)).name, "CW_CLOSED")
     equal(reader:load(3), 3)
     equal(reader:read_string(3), "abc")
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 end)
 
 test("data_message_args", function(expect)

@@ -175,7 +175,7 @@ test("batch_misuse", function()
     ws = support.open(support.echo())
     ws:close()
     harness.failed(ws:batch(function() end))
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 end)
 
 test("batch_end_waits", function()

@@ -56,7 +56,7 @@ test("state_ends_with_the_service_busy", function()
         for i = 1, 5 do
             kept[i].on_message_received = function() end
         end
-        curlwire.dispatch(10)
+        curlwire.dispatch(50)
         local full = assert(curlwire.connect(%q))
         pcall(full.send, full, ("x"):rep(30000000), 0)
         print("done")]], support.script(FLOOD), support.script("stall", "frame:1000"))

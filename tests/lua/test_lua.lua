@@ -33,7 +33,7 @@ test("coroutine_made_and_dropped", function(expect)
     end)()
     collectgarbage()
     assert(ws:send("x"))
-    equal(coroutine.wrap(function() return curlwire.dispatch(10) end)(), 1)
+    equal(coroutine.wrap(function() return curlwire.dispatch(50) end)(), 1)
     finish(ws)
 end)
 

@@ -111,7 +111,7 @@ test("flood_in_order", function()
     equal(count, 20000, "the count")
     equal(last_type, "utf8")
     equal(ws.close_code, 1000)
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 
     local steps = {}
     for i = 1, 100 do
@@ -125,7 +125,7 @@ test("flood_in_order", function()
         equal(message, tostring(number))
     end
     equal(number, 100)
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 end)
 
 local function receive_parts(ws)
@@ -228,11 +228,13 @@ end)
 
 test("unsolicited_pongs", function()
     local token = support.token("pongs")
-    local ws = curlwire.MessageWebSocket {ping_interval = false, desired_unsolicited_pong_interval = 0.01}
+    local ws = curlwire.MessageWebSocket {
+        ping_interval = false, desired_unsolicited_pong_interval = 0.01, close_timeout = 0.1,
+    }
     equal(ws.control.actual_unsolicited_pong_interval, 0)
     assert(ws:connect(support.script("frame:3", "close:1000") .. "?id=" .. token))
     equal(ws.control.actual_unsolicited_pong_interval, 0.01)
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
     equal(ws.close_code, 1000)
     equal(ws.control.actual_unsolicited_pong_interval, 0)
     local _, count = support.log(token):gsub('"opcode": 10, "fin": true, "rsv": 0, "masked": true, "length": 0', "")
@@ -250,7 +252,7 @@ end)
 
 test("flush", with_echo(function(ws)
     assert(ws:send(("x"):rep(1000000), "binary"))
-    equal(ws:flush(10), true)
+    equal(ws:flush(50), true)
     equal(#ws:receive(), 1000000)
 end))
 

@@ -214,10 +214,13 @@ test("reconnecting_renewals", function()
     local data = ws:receive()
     if data == "2" then data = ws:receive() end
     equal(data, "3")
-    ws = make(scripts({"hang"}, {"hang"}, {text "x", "close:1000"}), {policy = {first_delay = 0.001, max_age = 0.02}})
+    -- a busy machine may renew the third connection too, before its message has come
+    ws = make(function(attempt)
+        return attempt < 3 and support.script("hang") or support.script(text "x", "close:1000")
+    end, {policy = {first_delay = 0.001, max_age = 0.02}})
     assert(ws:connect(WAIT))
     equal(ws:receive(), "x")
-    equal(ws.attempt, 3)
+    assert(ws.attempt >= 3)
 end)
 
 test("reconnecting_run", function()

@@ -15,7 +15,7 @@ local function kept(body) return keeps_body and body or "" end
 local function refused(reply, is_secure, end_step, options)
     local uri = support.script("hs:" .. support.hex(reply), end_step or "hang")
     if is_secure then uri = support.tls("good", nil, uri:match("/s/.*")) end
-    local all = {ca_file = support.ca_file(), connect_timeout = 10}
+    local all = {ca_file = support.ca_file(), connect_timeout = 50}
     for key, value in pairs(options or {}) do all[key] = value end
     return failed(curlwire.connect(uri, all))
 end
@@ -47,7 +47,7 @@ end)
 test("a_body_has_64_kib_at_most", function()
     local reply = "hs:" .. support.hex(head("Content-Length: 1000000"))
     local err = failed(curlwire.connect(support.script(reply, "repeat:100:" .. support.hex(long:sub(1, 1024)), "hang"),
-        {connect_timeout = 10}))
+        {connect_timeout = 50}))
     equal(#err.body, keeps_body and 65536 or 0)
     equal(err.body, kept(long))
 end)

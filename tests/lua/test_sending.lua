@@ -29,7 +29,7 @@ local function recorded(options, ...)
     local ws = open(support.script(support.unpack(steps)) .. "?id=" .. token, options)
     return ws, function()
         ws:close()
-        assert(ws:wait_closed(10))
+        assert(ws:wait_closed(50))
         local frames = {}
         for frame in support.log(token):gmatch("{[^{}]*\"opcode\"[^{}]*}") do
             local opcode = assert(frame:match("\"opcode\": (%d+)"), frame)
@@ -79,7 +79,7 @@ test("fragments_fail_in_the_middle", function()
         {function() error("own", 0) end, nil, "own"}, {{}, nil, "returned a table"}, {"\255", "utf8", "UTF-8"},
         {"\195", "utf8", "UTF-8"},
     } do
-        local ws, frames = recorded(nil, "frame:2")
+        local ws, frames = recorded({close_timeout = 0.1}, "frame:2") -- nothing answers the close frame
         raises(function() ws:send(each("a", case[1]), case[2]) end, case[3])
         equal(failed(ws:send("later")).name, "CW_CLOSED")
         local sent = frames()

@@ -34,7 +34,7 @@ test("states_open_while_the_last_closes", function()
         local curlwire = require "curlwire"
         local ws = assert(curlwire.connect(%q))
         assert(ws:send("x"))
-        local other = assert(curlwire.connect(%q, {receive_timeout = 10}))
+        local other = assert(curlwire.connect(%q, {receive_timeout = 50}))
         assert(other:send("y", "utf8"))
         assert(assert(other:receive()) == "y")]]):format(support.script("hang"), support.echo()))
     equal(output, "")
@@ -69,7 +69,7 @@ test("states_stress", function()
         local function payload(number) return ("%%d %%s"):format(number, ("%%d,"):format(number):rep(number %% 700)) end
 
         local function open(place)
-            local ws = assert(curlwire.connect(uris[place], {ca_file = %q, receive_timeout = 10, ping_interval = 0.5}))
+            local ws = assert(curlwire.connect(uris[place], {ca_file = %q, receive_timeout = 50, ping_interval = 0.5}))
             return {ws = ws, place = place, sent = 0, taken = 0}
         end
 
@@ -92,7 +92,7 @@ test("states_stress", function()
             take(one, 0)
             assert(one.taken == one.sent, "twice")
             assert(one.ws:close())
-            assert(one.ws:wait_closed(10))
+            assert(one.ws:wait_closed(50))
             assert(one.ws.close_code == 1000)
         end
 
@@ -101,7 +101,7 @@ test("states_stress", function()
                 one.ws:abort()
             else
                 assert(one.ws:close())
-                assert(one.ws:wait_closed(10))
+                assert(one.ws:wait_closed(50))
             end
             assert(not one.ws:receive(0))
         end

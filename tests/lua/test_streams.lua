@@ -48,7 +48,7 @@ test("stream_lines", function()
     end
     equal(table.concat(lines, "|"), "one|two||last")
     equal(ws.input_stream:read("l"), nil)
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 
     ws = open_with("one\ntwo\n")
     lines = {}
@@ -56,7 +56,7 @@ test("stream_lines", function()
         lines[#lines + 1] = line
     end
     equal(table.concat(lines, "|"), "one\n|two\n")
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 
     ws = open_with("12345")
     lines = {}
@@ -64,7 +64,7 @@ test("stream_lines", function()
         lines[#lines + 1] = a .. "," .. tostring(b)
     end
     equal(table.concat(lines, "|"), "12,345")
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 end)
 
 test("stream_formats", function()
@@ -91,7 +91,7 @@ test("stream_formats", function()
     raises(function() stream.read(5) end, "curlwire.InputStream expected, got number", "with a colon")
     raises(function() stream:read(1.5) end, "whole number")
     raises(function() stream:read({}) end, "string expected")
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 end)
 
 test("stream_line_without_end", function()
@@ -122,7 +122,7 @@ end)
 test("stream_text_frames", function()
     local ws = open_stream(support.script(support.text_frame("text"), "x:" .. support.frame(2, "bytes"), "close:1000"))
     equal(ws.input_stream:read("a"), "textbytes")
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
 end)
 
 test("stream_end_clean", function()
@@ -130,7 +130,7 @@ test("stream_end_clean", function()
     equal(ws.input_stream:read(100), "last")
     equal(ws.input_stream:read(100), nil)
     equal(select("#", ws.input_stream:read(100)), 1)
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
     equal(ws.close_code, 1000)
 end)
 

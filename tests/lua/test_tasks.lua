@@ -162,14 +162,19 @@ test("tasks_time_out", function(expect)
 end)
 
 test("tasks_send_waits", function(expect)
-    local data = ("x"):rep(8 * 1024 * 1024)
+    local data, token = ("x"):rep(8 * 1024 * 1024), support.token("tasks")
+    local ws, is_sending = open(script("stall", "gate", "resume", "frame:3", "close:1000") .. "?id=" .. token), false
     together(expect(function()
-        local ws = open(script("stall", "wait:200", "resume", "frame:3", "close:1000"))
         assert(ws:send(data, "binary"))
+        is_sending = true
         equal(ws:send_many({data, "end"}, "binary"), 2)
+        is_sending = false
         equal(failed(ws:receive()).code, 1000)
+    end), expect(function()
+        equal(is_sending, true)
+        support.go(token)
     end))
-    local ws, is_sending = open(script("stall", "hang")), false
+    ws, is_sending = open(script("stall", "hang")), false
     together(expect(function()
         assert(ws:send(data, "binary"))
         is_sending = true

@@ -217,7 +217,7 @@ test("tls_end", function()
             message, _, err = ws:receive()
         end
         equal(received, messages)
-        assert(ws:wait_closed(10))
+        assert(ws:wait_closed(50))
         equal(err.name, "CW_CLOSED")
         equal(err.code, tonumber(code))
         equal(ws.close_code, tonumber(code))

@@ -63,7 +63,7 @@ test("on_trace", function()
     assert(ws:send("hello"))
     equal(ws:receive(10), "hello")
     assert(ws:close())
-    assert(ws:wait_closed(10))
+    assert(ws:wait_closed(50))
     while curlwire.dispatch(0) > 0 do end
     local text = table.concat(lines, "\n")
     has(text, "< head HTTP/1.1 101 ")

@@ -27,6 +27,12 @@ def scripts(*all_steps: "list[str] | str") -> Callable[[int], str]:
     return uri
 
 
+def ends_at_third(attempt: int) -> str:
+    """The URI of a server that only waits. At the third attempt it sends "x" and closes; and at later attempts,
+    because a busy machine may renew the third connection before the message has come."""
+    return script("hang") if attempt < 3 else script(text("x"), "close:1000")
+
+
 def refusal(status: int, *headers: str) -> str:
     lines = [f"HTTP/1.1 {status} No", "Content-Length: 0", *headers, "", ""]
     return script(handshake("\n".join(lines)), "end")

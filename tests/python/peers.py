@@ -114,6 +114,13 @@ class Recorded:
         self.url = f"{script(*steps)}?id={self.token}"
 
     def record(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{url('CW_PLAIN_HTTP', '')}/log/{self.token}", timeout=WAIT) as reply:
-            record: dict[str, Any] = json.load(reply)
-        return record
+        return self._get("log")
+
+    def go(self) -> None:
+        """Lets the server pass its step "gate"."""
+        self._get("go")
+
+    def _get(self, what: str) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{url('CW_PLAIN_HTTP', '')}/{what}/{self.token}", timeout=WAIT) as reply:
+            answer: dict[str, Any] = json.load(reply)
+        return answer

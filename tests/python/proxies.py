@@ -12,6 +12,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+import curlwire
 from peers import WAIT
 
 Answer = Callable[[socket.socket, bytes], None]
@@ -48,6 +51,18 @@ def pump(source: socket.socket, target: socket.socket) -> None:
         while data := source.recv(65536):
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
+
+
+def end_listening(listener: socket.socket, thread: threading.Thread) -> None:
+    """Ends the thread of a server that waits for connections, and then closes its listener.
+
+    close() alone does not end accept(), which could go on with the number of the descriptor after another
+    listener has got it. Then two servers answer the same clients.
+    """
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(WAIT)
+    listener.close()
 
 
 def relay(connection: socket.socket, host: str, port: int) -> None:
@@ -101,10 +116,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.thread.join(WAIT)
+        end_listening(self.listener, self.thread)
         with self.lock:
             for connection in self.open:
                 with contextlib.suppress(OSError):
@@ -201,6 +213,22 @@ def until_zero(connection: socket.socket) -> bytes:
     while (byte := read_exactly(connection, 1)) != b"\0":
         text += byte
     return text
+
+
+def stalled_behind(words: str, uri: str, without: str = "\0", **control: Any) -> curlwire.ConnectError:
+    """Connects until the timeout. Returns the error, which names the place where nothing answers.
+
+    On a busy machine the time may be over earlier, at another place. Then it connects again, with more time.
+    """
+    for timeout in (0.3, 3, 30):
+        with pytest.raises(curlwire.ConnectError) as caught:
+            curlwire.connect(uri, connect_timeout=timeout, **control)
+        error: curlwire.ConnectError = caught.value
+        assert error.status is curlwire.WebErrorStatus.TIMEOUT, error
+        if words in str(error) and without not in str(error):
+            break
+    assert words in str(error)
+    return error
 
 
 def server_context(certificate: str, key: str, **options: Any) -> ssl.SSLContext:

@@ -28,7 +28,7 @@ import pytest
 import curlwire
 from curlwire import ArgumentError, ConnectError, CookieJar, HandshakeError, MessageWebSocket, StateError
 from peers import WAIT, ca_file, nobody
-from proxies import Proxy, tunnel, until_gone
+from proxies import Proxy, end_listening, tunnel, until_gone
 
 SECRET = "hunter2secret"
 HOST = "www.shop.co.uk"
@@ -49,7 +49,8 @@ class Server:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self.listener.getsockname()[1]
         self.lock = threading.Lock()
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def url(self, host: str = "127.0.0.1", path: str = "/") -> str:
         return f"{'wss' if self.context else 'ws'}://{host}:{self.port}{path}"
@@ -101,14 +102,14 @@ class Server:
 def server() -> Iterator[Server]:
     one = Server()
     yield one
-    one.listener.close()
+    end_listening(one.listener, one.thread)
 
 
 @pytest.fixture
 def secure() -> Iterator[Server]:
     one = Server(is_tls=True)
     yield one
-    one.listener.close()
+    end_listening(one.listener, one.thread)
 
 
 @pytest.fixture

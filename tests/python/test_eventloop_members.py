@@ -13,7 +13,7 @@ import pytest
 
 import curlwire
 from curlwire import ConnectionClosed, SocketMessageType, StateError
-from loops import Loop, loop, round_trip, turn, until
+from loops import Job, Loop, loop, round_trip, turn, until
 from peers import WAIT, Recorded, echo, frame, script, text
 from test_tls import address, folder
 
@@ -386,8 +386,10 @@ def test_on_closed_without_a_message_handler(loop: Loop) -> None:
             await turn()
             codes.append(args.code)
 
-        ws = await loop.api.connect(script("wait:20", "close:3000", "hang"))
+        peer = Recorded("gate", "close:3000", "hang")
+        ws = await loop.api.connect(peer.url)
         ws.on_closed = on_closed
+        peer.go()
         await until(lambda: codes == [3000])
 
     loop.run(main)
@@ -549,13 +551,20 @@ def test_a_line_that_is_too_long(loop: Loop) -> None:
 
 def test_stream_waits_for_a_slow_reader(loop: Loop) -> None:
     async def main() -> None:
-        peer = Recorded("stall", "wait:300", "resume", "hang")
-        async with loop.api.connect(
-            peer.url, loop.api.StreamWebSocket, outbound_buffer_size=16_384, close_timeout=0.2
-        ) as ws:
+        peer = Recorded("stall", "gate", "resume", "hang")
+        async with (
+            loop.api.connect(
+                peer.url, loop.api.StreamWebSocket, outbound_buffer_size=16_384, close_timeout=0.2
+            ) as ws,
+            anyio.create_task_group() as group,
+        ):
             for _ in range(40):
                 ws.output_stream.write(b"x" * 50_000)
-            await ws.output_stream.drain()
+            job = Job(group, ws.output_stream.drain)
+            await until(lambda: ws._writable is not None)
+            assert not job.ended.is_set()
+            peer.go()
+            await job.result()
         assert sum(frame["length"] for frame in peer.record()["frames"] if frame["opcode"] == 2) == 2_000_000
 
     loop.run(main)
@@ -565,7 +574,7 @@ def test_two_tasks_drain(loop: Loop) -> None:
     """Each write is sent once. close() sends what no task has drained."""
 
     async def main() -> None:
-        peer = Recorded("stall", "wait:200", "resume", "hang")
+        peer = Recorded("stall", "gate", "resume", "hang")
         ws = await loop.api.connect(
             peer.url, loop.api.StreamWebSocket, outbound_buffer_size=16_384, **IMPATIENT
         )
@@ -576,6 +585,8 @@ def test_two_tasks_drain(loop: Loop) -> None:
             assert ws._unwritten
             group.start_soon(ws.output_stream.drain)
             group.start_soon(ws.output_stream.drain)
+            await until(lambda: ws._writable is not None)
+            peer.go()
         for _ in range(3):
             ws.output_stream.write(b"end")
         await ws.close()

@@ -16,8 +16,8 @@ import pytest
 
 import curlwire
 from curlwire import StateError
-from loops import NAMES, Job, Loop, loop, polled, round_trip, turn, until
-from peers import WAIT, Recorded, ca_file, echo, script, url
+from loops import Job, Loop, loop, polled, round_trip, turn, until
+from peers import WAIT, Recorded, ca_file, echo, frame, script, text, url
 
 __all__ = ["loop"]
 
@@ -219,12 +219,18 @@ def test_context_managers_raise_no_group(loop: Loop) -> None:
 
 def test_close_waits_for_the_handshake(loop: Loop) -> None:
     async def main() -> None:
-        peer = Recorded("frame:1", "wait:50", "close:1000", "hang")
+        peer = Recorded("frame:1", "gate", "close:1000", "hang")
         ws = await loop.api.connect(peer.url)
         async with anyio.create_task_group() as group:
             receiver = Job(group, ws.recv)
             await polled(ws)
-            await ws.close(3000, "bye")
+            closer = Job(group, lambda: ws.close(3000, "bye"))
+            await until(lambda: ws.state == "closing")
+            for _ in range(10):
+                await turn()
+            assert not closer.ended.is_set()
+            peer.go()
+            await closer.result()
             assert (ws.state, ws.close_code, ws.was_clean) == ("closed", 1000, True)
             with pytest.raises(curlwire.ConnectionClosed):
                 await receiver.result()
@@ -322,23 +328,22 @@ def in_threads(work: Callable[[Any], None], arguments: Iterable[Any]) -> None:
     assert failures == []
 
 
-def test_a_blocked_loop_keeps_its_connection() -> None:
-    """The peer pings every 0.3 s and gives up 4 s after a ping without its pong."""
+def test_a_blocked_loop_keeps_its_connection(loop: Loop) -> None:
+    """The peer sends a message when it has got the pongs. The loop is blocked until then."""
+    pings = [step for number in range(1, 6) for step in (f"x:{frame(9, b'?')}", f"frame:{number + 1}")]
 
-    def work(name: str) -> None:
-        loop = Loop(name)
+    async def main() -> None:
+        peer = script("frame:1", *pings, f"x:{text('thanks')}", "frame:7", "echo", "end")
+        async with loop.api.connect(peer) as ws, anyio.create_task_group() as group:
+            job = Job(group, ws.recv)
+            await polled(ws)
+            await ws.send("begin")
+            while ws.information.statistics.text_messages_received == 0:
+                time.sleep(0.01)  # the loop is blocked
+            assert await job.result() == "thanks"
+            await ws.send("still here")
 
-        async def main() -> None:
-            async with loop.api.connect(url("CW_PING_WS")) as ws, anyio.create_task_group() as group:
-                job = Job(group, ws.recv)
-                await polled(ws)
-                time.sleep(5)  # the loop is blocked
-                await ws.send("still here")
-                assert await job.result() == "still here"
-
-        loop.run(main)
-
-    in_threads(work, NAMES)
+    loop.run(main)
 
 
 def test_messages_that_arrive_while_the_loop_is_blocked(loop: Loop) -> None:

@@ -396,10 +396,11 @@ def test_no_warning(program: str) -> None:
 
 
 def test_an_unclosed_socket_still_sends() -> None:
-    peer = Recorded("stall", "wait:100", "resume", "frame:2", "end")
+    peer = Recorded("stall", "gate", "resume", "frame:2", "end")
     ws = curlwire.connect(peer.url)
     ws.send(b"x" * 100_000, timeout=0)
     with pytest.warns(ResourceWarning, match="unclosed <MessageWebSocket open "):
         del ws
+    peer.go()
     frames = peer.record()["frames"]
     assert [frame["length"] for frame in frames] == [100_000, 0]

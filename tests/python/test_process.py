@@ -12,7 +12,7 @@ import threading
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
-from peers import WAIT, echo, url
+from peers import WAIT, Recorded, echo, url
 
 HEAD = """
 import os, signal, sys, threading, time
@@ -97,11 +97,11 @@ def test_a_signal_handler_runs_while_a_call_waits() -> None:
         """
         ws = curlwire.connect(URL + "/")
         def answer(number, frame):
-            ws.ping(timeout=10)           # a call during a waiting call
+            ws.ping(timeout=50)           # a call during a waiting call
             ws.send("from the signal handler")
         signal.signal(signal.SIGALRM, answer)
         signal.setitimer(signal.ITIMER_REAL, 0.05)
-        print(ws.recv(timeout=10))
+        print(ws.recv(timeout=50))
         """,
         "from the signal handler\n",
     )
@@ -114,28 +114,32 @@ def test_an_exception_of_a_signal_handler_ends_the_call() -> None:
         def fail(number, frame):
             raise KeyError("from the signal handler")
         signal.signal(signal.SIGALRM, fail)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
         try:
-            ws.recv(timeout=10)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            ws.recv(timeout=50)
         except KeyError:
             ws.send("x")
-            print(ws.recv(timeout=10))
+            print(ws.recv(timeout=50))
         """,
         "x\n",
     )
 
 
 def test_an_exception_of_a_signal_handler_wins_over_a_result_that_came_meanwhile() -> None:
+    peer = Recorded("gate", "echo")
+    go = f"{url('CW_PLAIN_HTTP', '')}/go/{peer.token}"
     assert_quiet(
-        """
-        ws = curlwire.connect(os.environ["CW_SCRIPT_WS"] + "/s/wait:200/echo")
+        f"""
+        import urllib.request
+        ws = curlwire.connect({peer.url!r})
         def fail(number, frame):
-            ws.ping(timeout=10)           # its pong comes after the waiting ping's pong
+            urllib.request.urlopen({go!r}).read()
+            ws.ping(timeout=50)           # its pong comes after the waiting ping's pong
             raise KeyError("from the signal handler")
         signal.signal(signal.SIGALRM, fail)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
         try:
-            ws.ping(timeout=10)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            ws.ping(timeout=50)
         except KeyError:
             print("done")
         """
@@ -167,14 +171,14 @@ def test_an_exception_of_a_signal_handler_loses_no_message(call: str) -> None:
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
             if signals == 2:
                 ws.send("go on")
-                ws.ping(timeout=10)       # its pong comes after the message
+                ws.ping(timeout=50)       # its pong comes after the message
                 raise KeyError("from the signal handler")
         signal.signal(signal.SIGALRM, fail)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
         try:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
             {call}
         except KeyError:
-            print(ws.recv(timeout=10) == b"a" * 200_000, ws.recv(timeout=10))
+            print(ws.recv(timeout=50) == b"a" * 200_000, ws.recv(timeout=50))
         """,
         "True b'b'\n",
     )
@@ -244,7 +248,7 @@ def test_exit_inside_a_handler() -> None:
         ws.on_message_received = on_message
         ws.connect(URL + "/")
         ws.send("go")
-        entered.wait(10)
+        entered.wait(50)
         print("done")
         """
     )
@@ -315,7 +319,7 @@ def test_a_subinterpreter_has_sockets_of_its_own() -> None:
         """
         ws = curlwire.connect(URL + "/")
         ws.send("inside")
-        print(ws.recv(timeout=10))
+        print(ws.recv(timeout=50))
         try:
             curlwire.connect(os.environ["CW_REFUSED_WS"] + "/")
         except curlwire.ConnectError as error:
@@ -372,7 +376,7 @@ def test_fork() -> None:
             os._exit(2)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         ws.send("parent")
-        print(status, ws.recv(timeout=10))
+        print(status, ws.recv(timeout=50))
         """,
         "0 parent\n",
     )
@@ -424,9 +428,9 @@ def test_fork_reads() -> None:
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         for ws in sockets:
-            ws.ping(timeout=10)
+            ws.ping(timeout=50)
             ws.close()
-            ws.wait_closed(timeout=10)
+            ws.wait_closed(timeout=50)
         print(status)
         """,
         "0\n",

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import ssl
+import threading
 import urllib.request
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 import curlwire
 from curlwire import MessageWebSocket, WebErrorStatus
-from peers import ca_file, echo, opened, round_trip, url
+from peers import WAIT, ca_file, echo, opened, round_trip, url
 
 PORT = int(url("CW_ECHO_WS", "").rpartition(":")[2])
 REACHING_PORT = int(url("CW_REACHING_WSS", "").rpartition(":")[2])
@@ -404,13 +405,20 @@ def test_curl_options() -> None:
 
 def test_curl_option_reaches_libcurl() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
+        got: list[bytes] = []
+
+        def answer() -> None:
+            peer, _ = server.accept()
+            with peer:
+                got.append(peer.recv(100))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
         ws = MessageWebSocket(curl_options={"HAPROXYPROTOCOL": 1, "HAPROXY_CLIENT_IP": "192.0.2.7"})
-        server.settimeout(60)
         with pytest.raises(curlwire.WebSocketError):
-            ws.connect(f"ws://127.0.0.1:{server.getsockname()[1]}/", timeout=1)
-        peer, _ = server.accept()
-        with peer:
-            assert peer.recv(100).startswith(b"PROXY TCP4 192.0.2.7 ")
+            ws.connect(f"ws://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join(WAIT)
+    assert got[0].startswith(b"PROXY TCP4 192.0.2.7 ")
 
 
 REASONS = {

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import curlwire
-from attempts import AT_ONCE, ReconnectingWebSocket, scripts, text, wait_until
+from attempts import AT_ONCE, ReconnectingWebSocket, ends_at_third, scripts, text, wait_until
 from curlwire import ReconnectPolicy
 from peers import WAIT, Recorded, echo, script
 
@@ -219,9 +219,9 @@ def test_reconnect_ends_a_delay() -> None:
 
 def test_max_age_renews_the_connection() -> None:
     policy = ReconnectPolicy(first_delay=0.001, max_age=0.05)
-    with ReconnectingWebSocket(scripts(["hang"], ["hang"], [text("x"), "close:1000"]), policy=policy) as ws:
-        assert list(ws) == ["x"]
-    assert ws.attempt == 3
+    with ReconnectingWebSocket(ends_at_third, policy=policy) as ws:
+        assert set(ws) == {"x"}
+    assert ws.attempt >= 3
 
 
 def test_handlers_get_the_messages_of_all_connections() -> None:

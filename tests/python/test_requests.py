@@ -17,6 +17,7 @@ import pytest
 import curlwire
 from curlwire import ArgumentError, MessageWebSocket
 from peers import WAIT, ca_file
+from proxies import end_listening
 
 KIB = 1024
 HEADER_LIMIT = 256 * KIB
@@ -33,7 +34,11 @@ class Server:
         self.requests: queue.Queue[bytes] = queue.Queue()
         self.names: queue.Queue[str | None] = queue.Queue()  # the SNI names
         self.context: ssl.SSLContext | None = None
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        end_listening(self.listener, self.thread)
 
     def serve(self) -> None:
         while True:
@@ -78,8 +83,7 @@ class Server:
 def server() -> Iterator[Server]:
     made = Server()
     yield made
-    made.listener.shutdown(socket.SHUT_RDWR)
-    made.listener.close()
+    made.close()
 
 
 def open_and_leave(uri: str, **options: object) -> None:
@@ -208,7 +212,7 @@ def test_zone(zone: str) -> None:
     server = Server(("::1", 0))
     open_and_leave(f"ws://[::1{zone}]:{server.port}/")
     assert server.values("Host") == [f"[::1]:{server.port}"]
-    server.listener.close()
+    server.close()
 
 
 @pytest.mark.parametrize("host", ["[::1::]", "[12345::]", "[::1.2.3]", "1.2.3.4.5.", "256.0.0.1"])

@@ -23,6 +23,7 @@ import pytest
 import curlwire
 from curlwire import MessageWebSocket
 from peers import WAIT, ca_file, echo, url
+from proxies import end_listening
 
 SECRET = "hunter2secret"
 BASIC = base64.b64encode(f"user:{SECRET}".encode()).decode()
@@ -70,10 +71,7 @@ class Server:
                     self.talk(connection, head)
 
     def end(self) -> None:
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.thread.join(WAIT)
+        end_listening(self.listener, self.thread)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from curlwire import trio as api
+from loops import polled
 from peers import WAIT, echo
 
 
@@ -62,10 +63,13 @@ def test_cancelled_block_closes_in_the_background() -> None:
     """A cancelled task cannot wait in trio. The socket still does the closing handshake."""
 
     async def main() -> None:
-        with trio.move_on_after(0.05):
-            async with api.connect(echo()) as ws:
-                await ws.recv()
         with trio.fail_after(WAIT):
+            with trio.CancelScope() as scope:
+                async with api.connect(echo()) as ws, trio.open_nursery() as nursery:
+                    nursery.start_soon(ws.recv)
+                    await polled(ws)
+                    scope.cancel()
+            assert scope.cancelled_caught
             await ws.wait_closed()
         assert (ws.state, ws.was_clean) == ("closed", True)
 

@@ -5,6 +5,7 @@
 
     ws://HOST:PORT/s/STEP/STEP/...?id=TOKEN      runs the steps, and records the connection as TOKEN
     GET /log/TOKEN                               (http or https, same port) returns the record as JSON
+    GET /go/TOKEN                                (the same) lets the connection pass one gate
 
 The server first sends a correct 101 reply, unless the first step replaces it. It does the steps in order. After
 the last step it reads until the client ends the connection, as `hang` does. HEX is bytes in hexadecimal.
@@ -16,11 +17,14 @@ the last step it reads until the client ends the connection, as `hang` does. HEX
     drip:HEX         sends the bytes one at a time, each given to the kernel before the next
     repeat:N:HEX     sends the bytes N times
     frame:N          waits until the client has sent N complete frames in all
+    gate             waits for GET /go/TOKEN, which may also come before this step. A script with two gates
+                     needs two of them. A test uses this if the server must not go on before the test has done
+                     or seen something. A wait is too short for that if the machine is busy
     echo             sends back each frame after the frames that `frame` waited for, and answers pings; ends
     after
                      answering the client's close frame
     close:CODE       sends a close frame; `close` alone sends an empty one
-    wait:MS          waits for MS milliseconds
+    wait:MS          waits for MS milliseconds, or more on a busy machine
     stall            stops reading, so that the client's bytes stay in the kernel
     resume           reads again
     eof              half-closes, so that the client reads the end (over TLS it does the same as `end`)
@@ -47,6 +51,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import select
@@ -111,6 +116,8 @@ class Record:
     end: str | None = None
     error: str | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    goes: int = 0  # how many requests for /go have come
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def add(self, frame: Frame) -> None:
         if frame.mask is not None:
@@ -188,7 +195,8 @@ class Connection:
         self.waiting: list[Frame] = []  # received, but not yet used by a step
         self.received = 0
         self.seen = 0
-        self.news = asyncio.Condition()
+        self.passed = 0  # gates
+        self.news = record.news
         self.client_end: str | None = None
         self.over = False  # a step has ended the connection
         self.may_read = asyncio.Event()
@@ -267,6 +275,13 @@ class Connection:
     async def step_frame(self, count: str) -> None:
         await self.until_received(int(count))
 
+    async def step_gate(self) -> None:
+        async with self.news:
+            await self.news.wait_for(lambda: self.record.goes > self.passed or self.client_end)
+        if self.record.goes == self.passed:
+            raise Gone
+        self.passed += 1
+
     async def step_echo(self) -> None:
         while True:
             frame = await self.next_frame()
@@ -338,8 +353,8 @@ class Connection:
 # The name of each step, and the least and the greatest number of its arguments.
 STEPS = {
     "hs": (1, 1), "join": (0, 0), "x": (1, 1), "drip": (1, 1), "repeat": (2, 2), "frame": (1, 1),
-    "echo": (0, 0), "close": (0, 1), "wait": (1, 1), "stall": (0, 0), "resume": (0, 0), "eof": (0, 0),
-    "end": (0, 0), "rst": (0, 0), "hang": (0, 0),
+    "gate": (0, 0), "echo": (0, 0), "close": (0, 1), "wait": (1, 1), "stall": (0, 0), "resume": (0, 0),
+    "eof": (0, 0), "end": (0, 0), "rst": (0, 0), "hang": (0, 0),
 }  # fmt: skip
 HEX_ARGUMENT = {"hs": 0, "x": 0, "drip": 0, "repeat": 1}
 NUMBER_ARGUMENT = {"repeat": 0, "frame": 0, "wait": 0, "close": 0}
@@ -402,16 +417,30 @@ class Server:
                 self.records.popitem(last=False)
             self.news.notify_all()
 
-    async def look_up(self, token: str) -> Record | None:
-        """Waits up to LOG_WAIT_S for the end of a connection. Returns its record, or None if there is none."""
-        try:
-            async with asyncio.timeout(LOG_WAIT_S):
-                async with self.news:
-                    await self.news.wait_for(lambda: token in self.records)
-                await self.records[token].ended.wait()
-        except TimeoutError:
-            pass
+    async def find(self, token: str) -> Record | None:
+        """Waits up to LOG_WAIT_S for a connection. Returns its record, or None if there is none."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOG_WAIT_S), self.news:
+                await self.news.wait_for(lambda: token in self.records)
         return self.records.get(token)
+
+    async def look_up(self, token: str) -> Record | None:
+        """As find, and then waits up to LOG_WAIT_S for the end of the connection."""
+        record = await self.find(token)
+        if record is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(record.ended.wait(), LOG_WAIT_S)
+        return record
+
+    async def go(self, token: str) -> bool:
+        """Lets a connection pass a gate. Returns False if there is no such connection."""
+        record = await self.find(token)
+        if record is None:
+            return False
+        async with record.news:
+            record.goes += 1
+            record.news.notify_all()
+        return True
 
     async def script(self, reader: Reader, writer: asyncio.StreamWriter, path: str, record: Record) -> None:
         connection = Connection(reader, writer, record)
@@ -449,6 +478,9 @@ class Server:
                 found = await self.look_up(url.path.removeprefix("/log/"))
                 known = plain_reply("200 OK", found.as_json()) if found else None
                 writer.write(known or plain_reply("404 Not Found", b"{}"))
+            elif url.path.startswith("/go/"):
+                has_gone = await self.go(url.path.removeprefix("/go/"))
+                writer.write(plain_reply("200 OK" if has_gone else "404 Not Found", b"{}"))
             elif url.path == "/s" or url.path.startswith("/s/"):
                 record = Record(head)
                 token = parse_qs(url.query).get("id")
@@ -456,7 +488,7 @@ class Server:
                     await self.keep(token[0], record)
                 await self.script(reader, writer, url.path, record)
             else:
-                writer.write(plain_reply("404 Not Found", b"paths: /s/STEP/... and /log/TOKEN\n"))
+                writer.write(plain_reply("404 Not Found", b"paths: /s/STEP/..., /log/TOKEN and /go/TOKEN\n"))
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError):
             pass  # the request was not complete, so there is no answer
         except (ConnectionError, TimeoutError):

@@ -50,7 +50,7 @@ class Raw:
 
     def __init__(self, base: str, path: str, ca_file: str = "") -> None:
         url = urlsplit(base)
-        self.socket = socket.create_connection((ADDRESS, url.port or 0), 10)
+        self.socket = socket.create_connection((ADDRESS, url.port or 0), 60)
         if url.scheme == "wss":
             context = ssl.create_default_context(cafile=ca_file)
             self.socket = context.wrap_socket(self.socket, server_hostname=url.hostname)
@@ -96,7 +96,7 @@ class Raw:
 
 
 def log(env: dict[str, str], client: Raw) -> Any:
-    with urllib.request.urlopen(f"{env['CW_PLAIN_HTTP']}/log/{client.token}", timeout=10) as reply:
+    with urllib.request.urlopen(f"{env['CW_PLAIN_HTTP']}/log/{client.token}", timeout=60) as reply:
         return json.load(reply)
 
 
@@ -247,6 +247,34 @@ def test_resume_reads_on(env: dict[str, str]) -> None:
     assert log(env, client)["frames"][0]["payload"] == b"late".hex()
 
 
+def go(env: dict[str, str], token: str) -> None:
+    with urllib.request.urlopen(f"{env['CW_PLAIN_HTTP']}/go/{token}", timeout=60) as reply:
+        assert json.load(reply) == {}
+
+
+@pytest.mark.parametrize("base", ["CW_SCRIPT_WS", "CW_SCRIPT_WSS"])
+def test_a_gate_waits_for_its_request(env: dict[str, str], base: str) -> None:
+    with Raw(env[base], "/s/gate/x:8100/gate/x:8101/gate/x:8102/end", env["CW_CA_FILE"]) as client:
+        client.head()
+        client.socket.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            client.read(1)
+        client.socket.settimeout(60)
+        go(env, client.token)
+        assert client.read(2) == b"\x81\x00"
+        go(env, client.token)
+        go(env, client.token)  # before or after the second gate
+        assert client.rest() == b"\x81\x01\x81\x02"
+    assert log(env, client)["end"] == "server"
+
+
+def test_a_gate_ends_with_the_connection(env: dict[str, str]) -> None:
+    with Raw(env["CW_SCRIPT_WS"], "/s/gate/x:8100") as client:
+        client.head()
+    assert log(env, client)["end"] == "eof"
+    go(env, client.token)  # too late, but not an error
+
+
 @pytest.mark.parametrize(
     "path", ["/s/nonsense", "/s/x", "/s/x:0", "/s/x:00/hs:00", "/s/x:00/join", "/s/repeat:n:00"]
 )
@@ -258,7 +286,7 @@ def test_a_wrong_script_is_refused(env: dict[str, str], path: str) -> None:
 
 def test_unknown_paths_are_not_found(env: dict[str, str]) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"{env['CW_PLAIN_HTTP']}/other", timeout=10)
+        urllib.request.urlopen(f"{env['CW_PLAIN_HTTP']}/other", timeout=60)
     with caught.value as reply:
         assert reply.code == 404
 
@@ -370,7 +398,7 @@ def test_certificates_stand_strict_verification(env: dict[str, str]) -> None:
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     for name in ("localhost", "127.0.0.1", "::1"):
         with (
-            socket.create_connection((ADDRESS, url.port or 0), 10) as plain,
+            socket.create_connection((ADDRESS, url.port or 0), 60) as plain,
             context.wrap_socket(plain, server_hostname=name) as secure,
         ):
             assert secure.version()

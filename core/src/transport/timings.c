@@ -22,15 +22,19 @@ static int64_t measured(const cw__handshake *h, CURLINFO info)
     return h->moments.transfer_us + (int64_t)us;
 }
 
-/* Returns the time from *since to a moment, and moves *since to it. A part that was not reached changes nothing. */
+/* Returns the time from *since to a moment, and moves *since to it. A part that was not reached changes nothing. If this
+ * thread pauses before libcurl's clock starts, libcurl's moment may be before *since, which then stays. So no time counts
+ * in two parts. */
 static int64_t part(int64_t moment_us, int64_t *since_us)
 {
     int64_t us = moment_us - *since_us;
 
     if (moment_us == 0)
         return CW_TIMING_NONE;
+    if (us <= 0)
+        return 0;
     *since_us = moment_us;
-    return us > 0 ? us : 0;
+    return us;
 }
 
 cw_timings cw__handshake_timings(const cw__handshake *h, int64_t begun_us)
