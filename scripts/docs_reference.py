@@ -224,12 +224,17 @@ def python_values(owner: ast.ClassDef) -> str:
 
 def python_class(owner: ast.ClassDef, definitions: dict[str, list[Definition]]) -> str:
     bases = [ast.unparse(base) for base in owner.bases]
-    base = f"({', '.join(bases)})" if bases else ""
+    shown = [base for base in bases if base != "ReconnectingBase"]  # the page has its members as the owner's
+    base = f"({', '.join(shown)})" if shown else ""
     parts = [heading(3, owner.name, owner.name.lower()), fence("python", f"class {owner.name}{base}")]
     parts.append(paragraphs(docstring(owner)))
     if "IntEnum" in bases:
         return "\n".join([*parts, python_values(owner)])
     parts += python_members(owner)
+    if owner.name == "ReconnectingWebSocket":
+        (common,) = definitions["ReconnectingBase"]
+        assert isinstance(common, ast.ClassDef)
+        parts += python_members(ast.ClassDef(owner.name, [], [], common.body, []))
     if "_Control" in bases:  # both have these
         (common,) = definitions["_Control"]
         assert isinstance(common, ast.ClassDef)

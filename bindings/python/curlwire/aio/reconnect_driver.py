@@ -8,8 +8,6 @@ of curlwire.ReconnectingWebSocket.
 
 import asyncio
 import inspect
-import weakref
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
@@ -19,17 +17,17 @@ from curlwire import reconnect_policy
 from curlwire.aio.classes import MessageWebSocket
 from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
 from curlwire.eventloop.reconnecting import RENEW_SECONDS, end_of, next_delay, opened
-from curlwire.information import ClosedEventArgs
 from curlwire.reconnect_policy import (
-    KEPT_SOCKETS,
     Attempts,
     ProgramError,
     Target,
+    Unsent,
     closed_here,
     fresh,
     kept,
     stored,
 )
+from curlwire.reconnecting_base import Deadline, DriverBase
 
 if TYPE_CHECKING:
     from curlwire.aio.reconnecting import ReconnectingWebSocket
@@ -48,38 +46,20 @@ def _close(ws: MessageWebSocket, code: int, reason: str) -> None:
     ws._core._wake(False)
 
 
-class Driver:
+class Driver(DriverBase[MessageWebSocket]):
     """Connects, and connects again. Everything happens in the thread of its loop."""
 
-    def __init__(self, owner: "ReconnectingWebSocket", target: Target, attempts: Attempts, unsent: Any) -> None:
-        self.owner: weakref.ref[ReconnectingWebSocket] = weakref.ref(owner)
-        self.kept_owner: ReconnectingWebSocket | None = None  # an object with handlers stays alive
-        self.target = target
-        self.attempts = attempts
-        self.unsent: reconnect_policy.Unsent | None = unsent
-        self.dropped_count: int = 0
+    def __init__(
+        self, owner: "ReconnectingWebSocket", target: Target, attempts: Attempts, unsent: Unsent | None
+    ) -> None:
+        super().__init__(owner, target, attempts, unsent)
         self.loop: asyncio.AbstractEventLoop | None = None
         self.task: asyncio.Task[None] | None = None
         self.step: asyncio.Task[Any] | None = None  # a part of the task that stop() cancels
-        self.state: str = "new"
-        self.was_open: bool = False
-        self.sockets: deque[MessageWebSocket] = deque()  # a receiver takes from the first
-        self.current: MessageWebSocket | None = None  # senders use it
         self.newest: MessageWebSocket | None = None  # connects or is open
-        self.receiver_count: int = 0
-        self.is_receiving: bool = False  # a task is in receive()
-        self.must_stop: bool = False
-        self.must_renew: bool = False
-        self.is_pausing: bool = False  # between two attempts
-        self.is_handled: bool = False  # the handler has had all messages of the newest connection
         self.greeting: MessageWebSocket | None = None  # the connection of on_connected
-        self.retiring: MessageWebSocket | None = None  # the receiver empties it before it is renewed
-        self.close_args: tuple[int, str] = (1000, "")
-        self.error: BaseException | None = None  # why it has ended
-        self.last_error: BaseException | None = None  # of the last failure
-        self.ended_normally: bool = False  # as the last connection has ended for its receiver
-        self.loss: ConnectionClosed | None = None  # messages that were accepted and are lost
-        self.has_finished: bool = False
+        self.is_receiving: bool = False  # a task is in receive()
+        self.is_handled: bool = False  # the handler has had all messages of the newest connection
         self._waiters: set[asyncio.Future[None]] = set()
 
     # ---- waiting
@@ -105,14 +85,9 @@ class Driver:
         finally:
             self._waiters.discard(waiter)
 
-    async def wait(self, deadline: "Deadline", what: str) -> None:
+    async def wait(self, deadline: Deadline, what: str) -> None:
         """Waits for a change. Raises WebSocketTimeout at the deadline."""
-        left = deadline.left()
-        if left is not None and left <= 0:
-            raise WebSocketTimeout(
-                f"timed out after {deadline.seconds:g} s while waiting for {what}; the socket is {self.state}"
-            )
-        await self.change(left)
+        await self.change(self.left(deadline, what))
 
     def check_loop(self) -> None:
         """Raises StateError in another loop."""
@@ -131,13 +106,11 @@ class Driver:
 
     def start(self) -> None:
         """Starts the task."""
-        if self.state != "new":
-            raise StateError(f"connect() on a socket that is {self.state}: a socket connects once")
+        self.check_new()
         self.loop = asyncio.get_running_loop()
         self.state = "connecting"
         self.task = self.loop.create_task(self._run(), name="curlwire reconnecting")
-        owner = self.owner()
-        self.kept_owner = owner if owner is not None and owner._has_handlers() else None
+        self.keep_owner(self.owner())
 
     async def _run(self) -> None:
         error: BaseException | None = None
@@ -152,28 +125,15 @@ class Driver:
         except BaseException as caught:
             error = stored(caught)
         self._finish(error)
-        await self._tell("on_closed", self._closed_args())
+        await self._tell("on_closed", self.closed_args())
         self.has_finished = True
         self.kept_owner = None
         self.changed()
 
     def _finish(self, error: BaseException | None) -> None:
-        if not self.must_stop or self.error is None:
-            self.error = error or closed_here()
-        self.state = "closed"
-        self.current = self.newest = None
-        if self.must_stop:
-            self.sockets.clear()
-        if self.unsent and self.loss is None:
-            self.loss = ConnectionClosed(self.unsent.text_of_loss())
+        self.note_finish(error)
+        self.newest = None
         self.changed()
-
-    def _closed_args(self) -> ClosedEventArgs:
-        if self.must_stop:
-            return ClosedEventArgs(*self.close_args, True)
-        if isinstance(self.error, ConnectionClosed):
-            return ClosedEventArgs(self.error.code or 1006, self.error.reason, self.error.was_clean)
-        return ClosedEventArgs(1006, str(self.error), False)
 
     async def _drive(self) -> None:
         delay = 0.0
@@ -258,15 +218,8 @@ class Driver:
 
     def _publish(self, ws: MessageWebSocket) -> None:
         """Lets the calls of the program receive on a socket, or gives it the handler for messages."""
-        self.state = "open"
-        self.was_open = True
-        owner = self.owner()
-        if owner is not None and owner.on_message_received is not None:
+        if not self.publish(ws):
             self._set_handler(ws)
-        else:
-            self.sockets.append(ws)
-            while len(self.sockets) > KEPT_SOCKETS:
-                self.sockets.popleft()
         self.changed()
 
     def _set_handler(self, ws: MessageWebSocket) -> None:
@@ -357,13 +310,7 @@ class Driver:
             _close(ws, code, reason)  # checks the arguments
         if self.state == "closed" or self.must_stop:
             return
-        self.must_stop = True
-        self.close_args = (code, reason)
-        self.state = "closing" if self.task is not None else "closed"
-        self.has_finished = self.task is None
-        self.error = closed_here()
-        self.current = None
-        self.sockets.clear()
+        self.note_stop(code, reason, self.task is not None)
         if self.step is not None and not self.is_own_task():
             self.step.cancel()
         self.changed()
@@ -402,7 +349,7 @@ class Driver:
     # ---- receiving and sending
 
     async def receive(
-        self, receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]", deadline: Any
+        self, receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]", deadline: Deadline
     ) -> _Value:
         """Receives from the first connection that has messages."""
         greeted = self.greeted()
@@ -417,14 +364,12 @@ class Driver:
             self.is_receiving = False
 
     async def _receive(
-        self, receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]", deadline: Any
+        self, receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]", deadline: Deadline
     ) -> _Value:
         while True:
             while not self.sockets:
                 self.check()
-                owner = self.owner()
-                if owner is not None and owner.on_message_received is not None:
-                    raise StateError("on_message_received is set, so messages go to that handler")
+                self.check_receiving()
                 await self.wait(deadline, "a message")
             ws = self.sockets[0]
             self.check_loop()
@@ -466,26 +411,16 @@ class Driver:
             ws = self.current
             if ws is None:
                 message = message or kept(data, text)
-                if self._keep(message, text, compress):
+                if self.keep(message, text, compress):
                     return
                 deadline = deadline or Deadline(self.target.send_timeout)
-                await self.wait(deadline, "room in unsent_buffer_size")
+                await self.wait(deadline, self.room_text())
                 continue
             try:
                 await ws.send(data, text=text, compress=compress)
                 return
             except ConnectionClosed:  # no part of a message that the server could use has been sent
                 self.current = None if self.current is ws else self.current
-
-    def _keep(self, message: tuple[str | bytes, int], text: bool | None, compress: bool | None) -> bool:
-        data, size_bytes = message
-        if self.unsent is None:
-            self.dropped_count += 1
-            return True
-        if not self.unsent.has_room(size_bytes):
-            return False
-        self.unsent.add(data, text, compress, size_bytes)
-        return True
 
 
 def _is_normal(ws: MessageWebSocket) -> bool:
@@ -496,16 +431,3 @@ def _is_normal(ws: MessageWebSocket) -> bool:
     except Exception:
         return False
     return False
-
-
-class Deadline:
-    """The end of a timeout."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds: float = 0.0 if seconds is None else seconds
-        self._loop = asyncio.get_running_loop()
-        self._end = None if seconds is None else self._loop.time() + seconds
-
-    def left(self) -> float | None:
-        """Returns the seconds that are left, 0 or more; None = no limit."""
-        return None if self._end is None else max(0.0, self._end - self._loop.time())

@@ -3,18 +3,18 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
-from curlwire import _core, json_messages
+from curlwire import json_messages
 from curlwire.aio.classes import MessageWebSocket
-from curlwire.aio.reconnect_driver import Deadline, Driver
-from curlwire.connecting import HeaderPairs, add_headers
+from curlwire.aio.reconnect_driver import Driver
+from curlwire.connecting import HeaderPairs
 from curlwire.defaults import DEFAULT, Default
 from curlwire.errors import ConnectionClosed, StateError
-from curlwire.information import ClosedEventArgs
 from curlwire.options import MessageOptions
 from curlwire.reconnect_policy import Attempts, ReconnectPolicy, Target, checked_policy, checked_unsent
+from curlwire.reconnecting_base import Deadline, ReconnectingBase, checked_control
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _GONE = 1011  # the close code of a block that an exception leaves
 
 
-class ReconnectingWebSocket:
+class ReconnectingWebSocket(ReconnectingBase):
     """A WebSocket for asyncio that connects again when its connection is lost.
 
     The arguments are those of curlwire.ReconnectingWebSocket. The functions for the URI, the headers and the
@@ -34,6 +34,8 @@ class ReconnectingWebSocket:
     to the loop that has connected the socket. One task receives at a time; any number may send.
     Raises ArgumentError for a bad value, TypeError for a bad type.
     """
+
+    _package = "curlwire.aio"
 
     def __init__(
         self,
@@ -48,85 +50,14 @@ class ReconnectingWebSocket:
         **control: Unpack[MessageOptions],
     ) -> None:
         target = Target(uri, headers, subprotocols, timeout, dict(control))
-        example = _core.MessageWebSocket(**target.options(None if callable(subprotocols) else subprotocols))
-        add_headers(example, None if callable(headers) else headers)
-        target.send_timeout = example.control.send_timeout
-        self._handlers: dict[str, Callable[[Any, Any], object]] = {}
-        self._driver = Driver(
+        target.send_timeout = checked_control(target).send_timeout
+        self._handlers = {}
+        self._driver: Driver = Driver(
             self, target, Attempts(checked_policy(policy)), checked_unsent(unsent, unsent_buffer_size)
         )
 
-    # ---- handlers
-
-    def _handler(self, name: str) -> Any:
-        return self._handlers.get(name)
-
-    def _set_handler(self, name: str, handler: Callable[[Any, Any], object] | None) -> None:
-        if handler is None:
-            self._handlers.pop(name, None)
-        elif callable(handler):
-            self._handlers[name] = handler
-        else:
-            raise TypeError(f"{name} must be a function f(ws, args) or None, not {type(handler)!r}")
-        driver = self._driver
-        driver.kept_owner = self if self._has_handlers() and driver.task is not None else None
-
-    def _has_handlers(self) -> bool:
-        return bool(self._handlers)
-
-    @property
-    def on_connected(self) -> Callable[[Self, int], object] | None:
-        """The handler for each new connection, f(ws, attempt), or None. attempt is its number, an int.
-
-        It is awaited before any other task can use the connection. So it may log in and subscribe again with
-        ws.send() and ws.recv(), also in tasks that it starts and awaits. Messages that were kept follow.
-        """
-        handler: Callable[[Self, int], object] | None = self._handler("on_connected")
-        return handler
-
-    @on_connected.setter
-    def on_connected(self, handler: Callable[[Self, int], object] | None) -> None:
-        self._set_handler("on_connected", handler)
-
-    @property
-    def on_disconnected(self) -> Callable[[Self, ConnectionClosed], object] | None:
-        """The handler for the end of each connection, f(ws, reason), or None. reason is a ConnectionClosed."""
-        handler: Callable[[Self, ConnectionClosed], object] | None = self._handler("on_disconnected")
-        return handler
-
-    @on_disconnected.setter
-    def on_disconnected(self, handler: Callable[[Self, ConnectionClosed], object] | None) -> None:
-        self._set_handler("on_disconnected", handler)
-
-    @property
-    def on_closed(self) -> Callable[[Self, ClosedEventArgs], object] | None:
-        """The handler for the end of the socket, f(ws, args), or None; when no further attempt follows."""
-        handler: Callable[[Self, ClosedEventArgs], object] | None = self._handler("on_closed")
-        return handler
-
-    @on_closed.setter
-    def on_closed(self, handler: Callable[[Self, ClosedEventArgs], object] | None) -> None:
-        self._set_handler("on_closed", handler)
-
-    @property
-    def on_message_received(self) -> Callable[[Self, _core.MessageReceivedEventArgs], object] | None:
-        """The handler for messages, f(ws, args), or None. Set it before connect().
-
-        The calls come one after another, in order over all connections.
-        """
-        handler: Callable[[Self, _core.MessageReceivedEventArgs], object] | None = self._handler(
-            "on_message_received"
-        )
-        return handler
-
-    @on_message_received.setter
-    def on_message_received(
-        self, handler: Callable[[Self, _core.MessageReceivedEventArgs], object] | None
-    ) -> None:
-        is_running = self._driver.state not in ("new", "closed")
-        if is_running and (handler is None) != (self._handler("on_message_received") is None):
-            raise StateError("set on_message_received before connect(), and only another function afterwards")
-        self._set_handler("on_message_received", handler)
+    def _lock(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     # ---- connecting and closing
 
@@ -313,32 +244,3 @@ class ReconnectingWebSocket:
         """
         driver = self._driver
         return driver.newest if driver.state == "open" else driver.greeting
-
-    @property
-    def state(self) -> str:
-        """The state: 'new', 'connecting' (also between two attempts), 'open', 'closing' or 'closed'."""
-        return self._driver.state
-
-    @property
-    def attempt(self) -> int:
-        """The number of attempts that have begun, an int."""
-        return self._driver.attempts.count
-
-    @property
-    def last_error(self) -> BaseException | None:
-        """The exception of the last failed attempt or lost connection, or None."""
-        return self._driver.last_error
-
-    @property
-    def unsent_count(self) -> int:
-        """The number of messages that wait for a connection, an int."""
-        return 0 if self._driver.unsent is None else len(self._driver.unsent)
-
-    @property
-    def dropped_count(self) -> int:
-        """The number of messages that send() has dropped with unsent='drop', an int."""
-        return self._driver.dropped_count
-
-    def __repr__(self) -> str:
-        driver = self._driver
-        return f"<curlwire.aio.{type(self).__qualname__} {driver.state}, attempt {driver.attempts.count}>"
