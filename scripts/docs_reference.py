@@ -183,6 +183,8 @@ def python_members(owner: ast.ClassDef) -> Iterator[str]:
             methods.setdefault(node.name, []).append(node)
     for place, node in enumerate(body):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            if node.target.id.startswith("_"):
+                continue
             after = body[place + 1] if place + 1 < len(body) else None
             doc = ""
             if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):

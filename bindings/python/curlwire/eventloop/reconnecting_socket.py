@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The class ReconnectingWebSocket for asyncio, which connects again when its connection is lost."""
+"""The class ReconnectingWebSocket, as far as it does not depend on the library of the loop."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, Unpack
 
 from curlwire import json_messages
-from curlwire.aio.classes import MessageWebSocket
-from curlwire.aio.reconnect_driver import Driver
 from curlwire.connecting import HeaderPairs
 from curlwire.defaults import DEFAULT, Default
 from curlwire.errors import ConnectionClosed, StateError
+from curlwire.eventloop.reconnect_driver import Driver
+from curlwire.eventloop.sockets import MessageWebSocket
 from curlwire.options import MessageOptions
 from curlwire.reconnect_policy import Attempts, ReconnectPolicy, Target, checked_policy, checked_unsent
 from curlwire.reconnecting_base import Deadline, ReconnectingBase, checked_control
@@ -22,20 +22,17 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 _GONE = 1011  # the close code of a block that an exception leaves
+_Message = TypeVar("_Message", bound=MessageWebSocket)
 
 
-class ReconnectingWebSocket(ReconnectingBase):
-    """A WebSocket for asyncio that connects again when its connection is lost.
+class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
+    """A WebSocket for an event loop that connects again when its connection is lost.
 
     The arguments are those of curlwire.ReconnectingWebSocket. The functions for the URI, the headers and the
     subprotocols, should_retry and all handlers may be coroutine functions.
-    It has the calls of MessageWebSocket. Iteration returns the messages of all connections. It ends as that of
-    a MessageWebSocket, but only when no further attempt follows. A task of its own connects. All calls belong
-    to the loop that has connected the socket. One task receives at a time; any number may send.
-    Raises ArgumentError for a bad value, TypeError for a bad type.
     """
 
-    _package = "curlwire.aio"
+    _socket_class: ClassVar[type[Any]]
 
     def __init__(
         self,
@@ -59,6 +56,9 @@ class ReconnectingWebSocket(ReconnectingBase):
     def _lock(self) -> AbstractContextManager[object]:
         return nullcontext()
 
+    async def _checkpoint(self) -> None:
+        """Lets other tasks run, in a library whose calls always do so."""
+
     # ---- connecting and closing
 
     async def connect(self, timeout: float | None = None) -> None:
@@ -70,6 +70,7 @@ class ReconnectingWebSocket(ReconnectingBase):
         """
         driver = self._driver
         deadline = Deadline(timeout)
+        await self._checkpoint()
         driver.start()
         while not driver.was_open:
             driver.check()
@@ -109,6 +110,7 @@ class ReconnectingWebSocket(ReconnectingBase):
         driver = self._driver
         driver.refuse_own_task("wait_closed")
         driver.check_loop()
+        await self._checkpoint()
         while not driver.has_finished and driver.state != "new":
             await driver.change()
         if driver.loss is not None:
@@ -138,13 +140,8 @@ class ReconnectingWebSocket(ReconnectingBase):
 
     def __del__(self) -> None:
         driver: Driver | None = getattr(self, "_driver", None)
-        if driver is None or driver.loop is None:
-            return
-        with suppress(RuntimeError):  # the loop is closed
-            if asyncio._get_running_loop() is driver.loop:
-                driver.stop(1005, "")
-            else:
-                driver.loop.call_soon_threadsafe(driver.stop, 1005, "")
+        if driver is not None and driver.hub is not None:
+            driver.hub.run(partial(driver.stop, 1005, ""))
 
     # ---- receiving
 
@@ -201,6 +198,7 @@ class ReconnectingWebSocket(ReconnectingBase):
         Raises WebSocketTimeout, ArgumentError, StateError before connect(), and the error after which no
         further attempt follows.
         """
+        await self._checkpoint()
         await self._driver.send(data, text, compress)
 
     async def send_json(self, value: Any, *, dumps: Callable[[Any], Any] | None = None) -> None:
@@ -237,10 +235,11 @@ class ReconnectingWebSocket(ReconnectingBase):
     # ---- facts
 
     @property
-    def socket(self) -> MessageWebSocket | None:
+    def socket(self) -> _Message | None:
         """The MessageWebSocket of the connection that is open now, or None. For its information, for example.
 
         Do not receive on it and do not close it.
         """
         driver = self._driver
-        return driver.newest if driver.state == "open" else driver.greeting
+        ws: Any = driver.newest if driver.state == "open" else driver.greeting
+        return ws  # type: ignore[no-any-return]
