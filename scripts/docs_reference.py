@@ -183,6 +183,8 @@ def python_members(owner: ast.ClassDef) -> Iterator[str]:
             methods.setdefault(node.name, []).append(node)
     for place, node in enumerate(body):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            if node.target.id.startswith("_"):
+                continue
             after = body[place + 1] if place + 1 < len(body) else None
             doc = ""
             if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
@@ -224,12 +226,17 @@ def python_values(owner: ast.ClassDef) -> str:
 
 def python_class(owner: ast.ClassDef, definitions: dict[str, list[Definition]]) -> str:
     bases = [ast.unparse(base) for base in owner.bases]
-    base = f"({', '.join(bases)})" if bases else ""
+    shown = [base for base in bases if base != "ReconnectingBase"]  # the page has its members as the owner's
+    base = f"({', '.join(shown)})" if shown else ""
     parts = [heading(3, owner.name, owner.name.lower()), fence("python", f"class {owner.name}{base}")]
     parts.append(paragraphs(docstring(owner)))
     if "IntEnum" in bases:
         return "\n".join([*parts, python_values(owner)])
     parts += python_members(owner)
+    if owner.name == "ReconnectingWebSocket":
+        (common,) = definitions["ReconnectingBase"]
+        assert isinstance(common, ast.ClassDef)
+        parts += python_members(ast.ClassDef(owner.name, [], [], common.body, []))
     if "_Control" in bases:  # both have these
         (common,) = definitions["_Control"]
         assert isinstance(common, ast.ClassDef)

@@ -17,6 +17,7 @@ import pytest
 
 import curlwire
 from curlwire import MessageWebSocket, StreamWebSocket
+from curlwire.reconnecting_base import ReconnectingBase
 from peers import WAIT, Recorded, echo, opened, opened_stream, url
 
 
@@ -221,7 +222,9 @@ def test_events_outlive_their_socket() -> None:
 
 
 def _public(owner: type) -> list[tuple[str, Any]]:
-    return [(name, member) for name, member in vars(owner).items() if not name.startswith("_")]
+    """Returns the members of a class, also those that it inherits from a class without a public name."""
+    owners = [part for part in owner.__mro__ if part is owner or part is ReconnectingBase]
+    return [(name, member) for part in owners for name, member in vars(part).items() if name[0] != "_"]
 
 
 def _doc(owner: type, name: str) -> str | None:
@@ -237,6 +240,7 @@ CLASSES = [getattr(curlwire, name) for name in curlwire.__all__ if inspect.iscla
 @pytest.mark.parametrize("owner", CLASSES)
 def test_everything_has_a_docstring(owner: type) -> None:
     assert owner.__doc__
+    assert {name for name, _ in _public(curlwire.ReconnectingWebSocket)} >= {"connect", "on_closed", "state"}
     lacking = [
         name
         for name, member in _public(owner)

@@ -10,6 +10,7 @@ import pytest
 import trio
 import trio.testing
 
+from curlwire import ConnectionClosed
 from curlwire import trio as api
 from loops import polled
 from peers import WAIT, echo
@@ -55,6 +56,58 @@ def test_each_call_is_a_checkpoint() -> None:
             await ws.close()
             with trio.testing.assert_checkpoints():
                 await ws.wait_closed()
+
+    trio.run(main)
+
+
+def test_each_call_of_a_reconnecting_socket_is_a_checkpoint() -> None:
+    async def main() -> None:
+        async with api.ReconnectingWebSocket(echo()) as ws:
+            for call in (lambda: ws.send("x"), ws.recv, lambda: ws.send_json(1), ws.recv_json, ws.ping):
+                with trio.testing.assert_checkpoints():
+                    await call()
+                with trio.CancelScope() as scope:
+                    scope.cancel()
+                    await call()
+                assert scope.cancelled_caught
+            assert ws.socket is not None
+            assert ws.socket.information.statistics.text_messages_sent == 2
+            await ws.close()
+            with trio.testing.assert_checkpoints():
+                await ws.wait_closed()
+        ws = api.ReconnectingWebSocket(echo())
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await ws.connect()
+        assert (scope.cancelled_caught, ws.state) == (True, "new")
+
+    trio.run(main)
+
+
+def test_a_nursery_in_on_connected_ends_with_the_socket() -> None:
+    """close() cancels what on_connected waits for, also in tasks of its own."""
+
+    async def main() -> None:
+        began = trio.Event()
+
+        async def on_connected(*_: object) -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep_forever)
+                began.set()
+                await trio.sleep_forever()
+
+        ws = api.ReconnectingWebSocket(echo())
+        ws.on_connected = on_connected
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(use, ws)
+            await began.wait()
+            with trio.fail_after(WAIT):
+                await ws.close()
+        assert ws.state == "closed"
+
+    async def use(ws: api.ReconnectingWebSocket) -> None:
+        with pytest.raises(ConnectionClosed, match="this program has closed"):
+            await ws.connect()
 
     trio.run(main)
 

@@ -215,6 +215,9 @@ async def in_asyncio() -> None:
     stream = await aio.connect("ws://localhost/", aio.StreamWebSocket, sock=5)
     assert_type(stream, aio.StreamWebSocket)
     assert_type(stream.close_code, int | None)
+    reconnecting = aio.ReconnectingWebSocket("ws://localhost/")
+    assert_type(reconnecting.socket, aio.MessageWebSocket | None)
+    assert_type(reconnecting.attempt, int)
     aio.connect("ws://localhost/", bad_option=1)  # type: ignore[call-overload]
 
 

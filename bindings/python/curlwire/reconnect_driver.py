@@ -9,9 +9,7 @@ program only by a weak reference, so that the object can be collected, which sto
 import atexit
 import os
 import threading
-import time
 import weakref
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,9 +19,7 @@ from curlwire._core import MessageWebSocket
 from curlwire.connecting import add_headers
 from curlwire.defaults import Default
 from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
-from curlwire.information import ClosedEventArgs
 from curlwire.reconnect_policy import (
-    KEPT_SOCKETS,
     Attempts,
     ProgramError,
     Target,
@@ -35,6 +31,7 @@ from curlwire.reconnect_policy import (
     refuse_coroutine,
     stored,
 )
+from curlwire.reconnecting_base import Deadline, DriverBase
 from curlwire.synchronous import check_result
 
 if TYPE_CHECKING:
@@ -70,36 +67,16 @@ def _end_of(ws: MessageWebSocket) -> ConnectionClosed:
     return ConnectionClosed("the connection has ended", code=1006)
 
 
-class Driver:
+class Driver(DriverBase[MessageWebSocket]):
     """Connects, and connects again. lock guards every attribute."""
 
     def __init__(
         self, owner: "ReconnectingWebSocket", target: Target, attempts: Attempts, unsent: Unsent | None
     ) -> None:
-        self.owner: weakref.ref[ReconnectingWebSocket] = weakref.ref(owner)
-        self.kept_owner: ReconnectingWebSocket | None = None  # an object with handlers stays alive
-        self.target = target
-        self.attempts = attempts
-        self.unsent = unsent
-        self.dropped_count: int = 0
+        super().__init__(owner, target, attempts, unsent)
         self.lock: threading.Condition = threading.Condition()
-        self.state: str = "new"
-        self.sockets: deque[MessageWebSocket] = deque()  # receivers take from the first
-        self.current: MessageWebSocket | None = None  # senders use it
         self.link: _Link | None = None  # the newest, which connects or is open; close() closes it
         self.greeter: int | None = None  # the thread in on_connected
-        self.receiver_count: int = 0  # threads that wait for a message
-        self.must_stop: bool = False
-        self.must_renew: bool = False
-        self.is_pausing: bool = False  # between two attempts
-        self.retiring: MessageWebSocket | None = None  # receivers empty it before it is renewed
-        self.close_args: tuple[int, str] = (1000, "")
-        self.error: BaseException | None = None  # why it has ended
-        self.last_error: BaseException | None = None  # of the last failure
-        self.ended_normally: bool = False  # as the last connection has ended for its receivers
-        self.loss: ConnectionClosed | None = None  # messages that were accepted and are lost
-        self.was_open: bool = False
-        self.has_finished: bool = False
         self.thread: threading.Thread | None = None
         self.prepare: Callable[[MessageWebSocket], object] | None = None  # gets each socket before it connects
 
@@ -108,8 +85,7 @@ class Driver:
     def start(self) -> None:
         """Starts the thread."""
         with self.lock:
-            if self.state != "new":
-                raise StateError(f"connect() on a socket that is {self.state}: a socket connects once")
+            self.check_new()
             self.state = "connecting"  # first, because Ctrl-C may end the next steps
             self.thread = threading.Thread(target=self._run, name="curlwire reconnecting", daemon=True)
             try:
@@ -117,8 +93,7 @@ class Driver:
             except RuntimeError as error:
                 self.thread, self.state = None, "new"
                 raise StateError(f"cannot start the thread that connects: {error}") from error
-            owner = self.owner()
-            self.kept_owner = owner if owner is not None and owner._has_handlers() else None
+            self.keep_owner(self.owner())
         with _drivers_lock:
             _drivers.add(self)
 
@@ -134,29 +109,16 @@ class Driver:
 
     def _finish(self, error: BaseException | None) -> None:
         with self.lock:
-            if not self.must_stop or self.error is None:
-                self.error = error or closed_here()
-            self.state = "closed"
-            self.current = self.link = None
-            if self.must_stop:
-                self.sockets.clear()
-            if self.unsent and self.loss is None:
-                self.loss = ConnectionClosed(self.unsent.text_of_loss())
+            self.note_finish(error)
+            self.link = None
             self.lock.notify_all()
-        self._tell("on_closed", self._closed_args())
+        self._tell("on_closed", self.closed_args())
         with self.lock:
             self.has_finished = True
             self.kept_owner = None
             self.lock.notify_all()
         with _drivers_lock:
             _drivers.discard(self)
-
-    def _closed_args(self) -> ClosedEventArgs:
-        if self.must_stop:
-            return ClosedEventArgs(*self.close_args, True)
-        if isinstance(self.error, ConnectionClosed):
-            return ClosedEventArgs(self.error.code or 1006, self.error.reason, self.error.was_clean)
-        return ClosedEventArgs(1006, str(self.error), False)
 
     def _drive(self) -> None:
         delay = 0.0
@@ -243,15 +205,8 @@ class Driver:
 
     def _publish(self, ws: MessageWebSocket) -> None:
         """Lets the calls of the program receive on a socket, or gives it the handler for messages."""
-        self.state = "open"
-        self.was_open = True
-        owner = self.owner()
-        if owner is not None and owner.on_message_received is not None:
+        if not self.publish(ws):
             self._set_handler(ws)
-        else:
-            self.sockets.append(ws)
-            while len(self.sockets) > KEPT_SOCKETS:
-                self.sockets.popleft()
         reference = weakref.ref(self)
 
         def on_closed(ended: MessageWebSocket, _: object) -> None:
@@ -359,13 +314,7 @@ class Driver:
                 ws.close(code, reason)
             if self.state == "closed" or self.must_stop:
                 return
-            self.must_stop = True
-            self.close_args = (code, reason)
-            self.state = "closing" if self.thread is not None else "closed"
-            self.has_finished = self.thread is None
-            self.error = closed_here()
-            self.current = None
-            self.sockets.clear()
+            self.note_stop(code, reason, self.thread is not None)
             self.lock.notify_all()
         if is_abort:
             ws.abort()
@@ -389,13 +338,9 @@ class Driver:
 
     # ---- sending and receiving
 
-    def wait(self, deadline: "Deadline", what: str) -> None:
+    def wait(self, deadline: Deadline, what: str) -> None:
         """Waits for a change. Holds the lock. Raises WebSocketTimeout at the deadline."""
-        left = deadline.left()
-        if left is not None and left <= 0:
-            raise WebSocketTimeout(
-                f"timed out after {deadline.seconds:g} s while waiting for {what}; the socket is {self.state}"
-            )
+        left = self.left(deadline, what)
         self.lock.wait(_LOOK_SECONDS if left is None else min(left, _LOOK_SECONDS))
 
     def check(self) -> None:
@@ -406,7 +351,7 @@ class Driver:
             raise fresh(self.error)
 
     def receive(
-        self, receive: "Callable[[MessageWebSocket, float | None], _Value]", deadline: "Deadline"
+        self, receive: "Callable[[MessageWebSocket, float | None], _Value]", deadline: Deadline
     ) -> _Value:
         """Receives from the first connection that has messages."""
         if self.greeter == threading.get_ident() and self.link is not None:
@@ -425,13 +370,11 @@ class Driver:
                 with self.lock:
                     self.receiver_count -= 1
 
-    def _enter_receive(self, deadline: "Deadline") -> tuple[MessageWebSocket, bool]:
+    def _enter_receive(self, deadline: Deadline) -> tuple[MessageWebSocket, bool]:
         with self.lock:
             while not self.sockets:
                 self.check()
-                owner = self.owner()
-                if owner is not None and owner.on_message_received is not None:
-                    raise StateError("on_message_received is set, so messages go to that handler")
+                self.check_receiving()
                 self.wait(deadline, "a message")
             self.receiver_count += 1
             self.lock.notify_all()
@@ -457,7 +400,7 @@ class Driver:
     def send(
         self,
         data: Any,
-        deadline: "Deadline",
+        deadline: Deadline,
         timeout: float | Default | None,
         text: bool | None,
         compress: bool | None,
@@ -473,9 +416,9 @@ class Driver:
                 ws = self.current
                 if ws is None:
                     message = message or kept(data, text)
-                    if self._keep(message, text, compress):
+                    if self.keep(message, text, compress):
                         return
-                    self.wait(deadline, f"room in unsent_buffer_size ({self.unsent_limit()} bytes)")
+                    self.wait(deadline, self.room_text())
                     continue
             try:
                 ws.send(data, timeout, text=text, compress=compress)
@@ -484,33 +427,6 @@ class Driver:
                 with self.lock:
                     self.current = None if self.current is ws else self.current
                 self.note_end(ws)
-
-    def unsent_limit(self) -> int:
-        """Returns how many bytes of unsent messages are kept."""
-        return 0 if self.unsent is None else self.unsent.limit_bytes
-
-    def _keep(self, message: tuple[str | bytes, int], text: bool | None, compress: bool | None) -> bool:
-        """Keeps or drops a message that cannot be sent now. Returns False if there is no room."""
-        data, size_bytes = message
-        if self.unsent is None:
-            self.dropped_count += 1
-            return True
-        if not self.unsent.has_room(size_bytes):
-            return False
-        self.unsent.add(data, text, compress, size_bytes)
-        return True
-
-
-class Deadline:
-    """The end of a timeout."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds: float = 0.0 if seconds is None else seconds
-        self._end = None if seconds is None else time.monotonic() + seconds
-
-    def left(self) -> float | None:
-        """Returns the seconds that are left, 0 or more; None = no limit."""
-        return None if self._end is None else max(0.0, self._end - time.monotonic())
 
 
 # ---- the ends of the process

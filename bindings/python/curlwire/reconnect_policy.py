@@ -50,9 +50,9 @@ class ReconnectPolicy:
     function begins anew with each series, an iterator goes on. At its end the object gives up. The default is
     None, the backoff.
     should_retry: f(error), which decides after each failure: True or False, or None for the default rules. For
-    curlwire.aio it may be a coroutine function. The default is None, the default rules: network errors, HTTP
-    429 and 5xx, and close codes 1001, 1005, 1006 and 1011-1014 are retried. An exception of a function for the
-    URI, the headers or the subprotocols is retried too.
+    curlwire.aio and curlwire.trio it may be a coroutine function. The default is None, the default rules:
+    network errors, HTTP 429 and 5xx, and close codes 1001, 1005, 1006 and 1011-1014 are retried. An exception
+    of a function for the URI, the headers or the subprotocols is retried too.
     Raises ArgumentError for a value out of its range, TypeError for a bad type.
     """
 
@@ -150,7 +150,10 @@ class Attempts:
         if inspect.isawaitable(answer):
             if isinstance(answer, CoroutineType):
                 answer.close()
-            raise TypeError("should_retry must be a plain function here; coroutine functions need curlwire.aio")
+            raise TypeError(
+                "should_retry must be a plain function here; coroutine functions need curlwire.aio or "
+                "curlwire.trio"
+            )
         if not (answer if answer is not None else isinstance(failure, ProgramError) or is_retried(error)):
             raise error
         verdict = self._rules.next(clock(), self._given(error), getattr(error, "retry_after", None))
@@ -188,7 +191,7 @@ class Target:
         self.subprotocols = subprotocols
         self.timeout: float | Default | None = timeout
         self.control = control
-        self.send_timeout: float | None = None  # of the sockets; only curlwire.aio needs it
+        self.send_timeout: float | None = None  # of the sockets; only the event loops need it
         if subprotocols is not None and "supported_protocols" in control:
             raise TypeError("subprotocols and supported_protocols are the same option: give one of them")
 
@@ -213,7 +216,8 @@ def refuse_coroutine(value: Any) -> Any:
         if isinstance(value, CoroutineType):
             value.close()
         raise TypeError(
-            "coroutine functions need curlwire.aio.ReconnectingWebSocket: pass a plain function here"
+            "coroutine functions need ReconnectingWebSocket of curlwire.aio or curlwire.trio: pass a plain "
+            "function here"
         )
     return value
 

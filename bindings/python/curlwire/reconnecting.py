@@ -3,17 +3,18 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from curlwire import json_messages
-from curlwire._core import MessageReceivedEventArgs, MessageWebSocket
-from curlwire.connecting import HeaderPairs, add_headers
+from curlwire._core import MessageWebSocket
+from curlwire.connecting import HeaderPairs
 from curlwire.defaults import DEFAULT, Default
 from curlwire.errors import ArgumentError, ConnectionClosed, StateError
-from curlwire.information import ClosedEventArgs
 from curlwire.options import MessageOptions
-from curlwire.reconnect_driver import Deadline, Driver
+from curlwire.reconnect_driver import Driver
 from curlwire.reconnect_policy import Attempts, ReconnectPolicy, Target, checked_policy, checked_unsent
+from curlwire.reconnecting_base import Deadline, ReconnectingBase, checked_control
 from curlwire.synchronous import check_handler
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _seconds(timeout: float | Default | None, default: float | None) -> float | 
     return None if timeout == math.inf else float(timeout)
 
 
-class ReconnectingWebSocket:
+class ReconnectingWebSocket(ReconnectingBase):
     """A WebSocket that connects again when its connection is lost. It has the calls of a MessageWebSocket.
 
     uri: a str that begins with ws:// or wss://.
@@ -57,6 +58,8 @@ class ReconnectingWebSocket:
     Raises ArgumentError for a bad value, TypeError for a bad type. Any thread may call any method.
     """
 
+    _package = "curlwire"
+
     def __init__(
         self,
         uri: str | Callable[[int], str],
@@ -70,92 +73,20 @@ class ReconnectingWebSocket:
         **control: Unpack[MessageOptions],
     ) -> None:
         target = Target(uri, headers, subprotocols, timeout, dict(control))
-        example = MessageWebSocket(**target.options(None if callable(subprotocols) else subprotocols))
-        add_headers(example, None if callable(headers) else headers)
+        self._control = checked_control(target)
         _seconds(timeout, None)
-        self._control = example.control
-        self._on_message: Callable[[Self, MessageReceivedEventArgs], object] | None = None
-        self._handlers: dict[str, Callable[[Any, Any], object] | None] = {}
-        self._driver = Driver(
+        self._handlers = {}
+        self._driver: Driver = Driver(
             self, target, Attempts(checked_policy(policy)), checked_unsent(unsent, unsent_buffer_size)
         )
 
-    # ---- handlers
-
-    def _handler(self, name: str) -> Any:
-        return self._handlers.get(name)
-
-    def _set_handler(self, name: str, handler: "Callable[[Any, Any], object] | None") -> None:
-        if handler is not None:
-            if not callable(handler):
-                raise TypeError(f"{name} must be a function f(ws, args) or None, not {type(handler)!r}")
-            check_handler(handler)
-        driver = self._driver
-        with driver.lock:
-            self._handlers[name] = handler
-            driver.kept_owner = self if self._has_handlers() and driver.thread is not None else None
-
-    def _has_handlers(self) -> bool:
-        return self._on_message is not None or any(handler is not None for handler in self._handlers.values())
-
-    @property
-    def on_connected(self) -> Callable[[Self, int], object] | None:
-        """The handler for each new connection, f(ws, attempt), or None. attempt is its number, an int.
-
-        The thread of the socket calls it before any other call of the program can use the connection. So it may
-        log in and subscribe again with ws.send() and ws.recv(). Messages that were kept follow. It must be set
-        before connect() to see the first connection. Any thread may set it.
-        """
-        handler: Callable[[Self, int], object] | None = self._handler("on_connected")
-        return handler
-
-    @on_connected.setter
-    def on_connected(self, handler: Callable[[Self, int], object] | None) -> None:
-        self._set_handler("on_connected", handler)
-
-    @property
-    def on_disconnected(self) -> Callable[[Self, ConnectionClosed], object] | None:
-        """The handler for the end of each connection, f(ws, reason), or None. reason is a ConnectionClosed.
-
-        The thread of the socket calls it. Any thread may set it.
-        """
-        handler: Callable[[Self, ConnectionClosed], object] | None = self._handler("on_disconnected")
-        return handler
-
-    @on_disconnected.setter
-    def on_disconnected(self, handler: Callable[[Self, ConnectionClosed], object] | None) -> None:
-        self._set_handler("on_disconnected", handler)
-
-    @property
-    def on_closed(self) -> Callable[[Self, ClosedEventArgs], object] | None:
-        """The handler for the end of the socket, f(ws, args), or None. args is a ClosedEventArgs.
-
-        The thread of the socket calls it once, when no further attempt follows. Any thread may set it.
-        """
-        handler: Callable[[Self, ClosedEventArgs], object] | None = self._handler("on_closed")
-        return handler
-
-    @on_closed.setter
-    def on_closed(self, handler: Callable[[Self, ClosedEventArgs], object] | None) -> None:
-        self._set_handler("on_closed", handler)
-
-    @property
-    def on_message_received(self) -> Callable[[Self, MessageReceivedEventArgs], object] | None:
-        """The handler for messages, f(ws, args), or None. args is a MessageReceivedEventArgs.
-
-        The dispatcher thread calls it for each message, in order over all connections. Any thread may set it.
-        recv() then raises StateError. Set it before connect().
-        """
-        return self._on_message
-
-    @on_message_received.setter
-    def on_message_received(self, handler: Callable[[Self, MessageReceivedEventArgs], object] | None) -> None:
-        driver = self._driver
-        if driver.state not in ("new", "closed") and (handler is None) != (self._on_message is None):
-            raise StateError("set on_message_received before connect(), and only another function afterwards")
+    def _check_handler(self, name: str, handler: Callable[..., object] | None) -> None:
+        super()._check_handler(name, handler)
         if handler is not None:
             check_handler(handler)
-        self._on_message = handler
+
+    def _lock(self) -> AbstractContextManager[object]:
+        return self._driver.lock
 
     # ---- connecting and closing
 
@@ -398,34 +329,3 @@ class ReconnectingWebSocket:
             return (
                 None if driver.link is None or not (is_greeting or driver.state == "open") else driver.link.ws
             )
-
-    @property
-    def state(self) -> str:
-        """The state: 'new', 'connecting' (also between two attempts), 'open', 'closing' or 'closed'."""
-        return self._driver.state
-
-    @property
-    def attempt(self) -> int:
-        """The number of attempts that have begun, an int."""
-        return self._driver.attempts.count
-
-    @property
-    def last_error(self) -> BaseException | None:
-        """The exception of the last failed attempt or lost connection, or None."""
-        return self._driver.last_error
-
-    @property
-    def unsent_count(self) -> int:
-        """The number of messages that wait for a connection, an int."""
-        driver = self._driver
-        with driver.lock:
-            return 0 if driver.unsent is None else len(driver.unsent)
-
-    @property
-    def dropped_count(self) -> int:
-        """The number of messages that send() has dropped with unsent='drop', an int."""
-        return self._driver.dropped_count
-
-    def __repr__(self) -> str:
-        driver = self._driver
-        return f"<curlwire.{type(self).__qualname__} {driver.state}, attempt {driver.attempts.count}>"

@@ -6,8 +6,7 @@ background thread answers pings and takes what arrives, so a busy program keeps 
 and options are those of the package curlwire.
 """
 
-from curlwire.aio.classes import MessageWebSocket, StreamWebSocket, connect
-from curlwire.aio.reconnecting import ReconnectingWebSocket
+from curlwire.aio.classes import MessageWebSocket, ReconnectingWebSocket, StreamWebSocket, connect
 from curlwire.eventloop.batching import Batch
 from curlwire.eventloop.connecting import Connecting, Connector
 from curlwire.eventloop.streams import InputStream, MessageStream, OutputStream

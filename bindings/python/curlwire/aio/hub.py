@@ -5,17 +5,50 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from curlwire import _core
 from curlwire.eventloop import hub
 
+if TYPE_CHECKING:
+    from types import TracebackType
+
 _T = TypeVar("_T")
+
+
+class Scope:
+    """A block that cancel() ends."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._limit: asyncio.Timeout = asyncio.timeout(None)
+
+    def cancel(self) -> None:
+        """Cancels the block by a time limit, which keeps it apart from other cancellations of the task."""
+        with suppress(RuntimeError):  # it is being cancelled already
+            self._limit.reschedule(self._loop.time())
+
+    async def __aenter__(self) -> Self:
+        await self._limit.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> bool | None:
+        try:
+            await self._limit.__aexit__(exc_type, exc_value, traceback)
+        except TimeoutError:  # cancel() has ended the block, for __aexit__ raises no exception of the block
+            return True
+        return None
 
 
 class Hub(hub.Hub):
     """A loop of asyncio with its mailbox."""
 
+    cancelled = asyncio.CancelledError
     loop: asyncio.AbstractEventLoop
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -30,6 +63,11 @@ class Hub(hub.Hub):
     def bind(self, core: _core.WebSocket) -> None:
         """Lets the core check that its calls come from this loop."""
         core._loop = self.loop
+
+    @staticmethod
+    def current_task() -> object:
+        """Returns the task that runs now."""
+        return None if asyncio._get_running_loop() is None else asyncio.current_task()
 
     def is_running_here(self) -> bool:
         """Returns whether this thread runs the loop now."""
@@ -54,6 +92,10 @@ class Hub(hub.Hub):
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Returns a block that raises TimeoutError when its time is over."""
         return hub.NO_LIMIT if seconds is None else asyncio.timeout(seconds)
+
+    def scope(self) -> Scope:
+        """Returns a block that can be cancelled."""
+        return Scope(self.loop)
 
     def create_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs a coroutine."""

@@ -8,10 +8,13 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from curlwire import _core
 from curlwire.errors import StateError
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _T = TypeVar("_T")
 
@@ -49,6 +52,22 @@ class Task(Protocol):
         """Cancels the task."""
 
 
+class Scope(Protocol):
+    """A block of one task that cancel() ends. The code after the block goes on."""
+
+    def cancel(self) -> object:
+        """Cancels what the task awaits in the block."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> bool | None: ...
+
+
 class Owner(Protocol):
     """The object that owns a socket of the core."""
 
@@ -62,6 +81,8 @@ _hubs: weakref.WeakValueDictionary[int, "Hub"] = weakref.WeakValueDictionary()
 
 class Hub(ABC):
     """An event loop with its mailbox. The loop watches the mailbox while a socket is connecting or open."""
+
+    cancelled: ClassVar[type[BaseException]]  # a cancelled task gets it
 
     def __init__(self, loop: Any) -> None:
         self.loop: Any = loop
@@ -119,6 +140,11 @@ class Hub(ABC):
     def running_loop() -> Any:
         """Returns the object that stands for the running loop. Raises RuntimeError if none runs."""
 
+    @staticmethod
+    @abstractmethod
+    def current_task() -> object:
+        """Returns the object of the task that runs now; None outside of a task."""
+
     @abstractmethod
     def is_running_here(self) -> bool:
         """Returns whether this thread runs the loop now."""
@@ -142,6 +168,10 @@ class Hub(ABC):
     @abstractmethod
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Returns a block that raises TimeoutError when its time is over. None = no limit."""
+
+    @abstractmethod
+    def scope(self) -> Scope:
+        """Returns a block that can be cancelled."""
 
     @abstractmethod
     def create_task(self, coroutine: Coroutine[Any, Any, None]) -> Task:

@@ -9,7 +9,7 @@ are those of the package curlwire.
 from curlwire.eventloop.batching import Batch
 from curlwire.eventloop.connecting import Connecting, Connector
 from curlwire.eventloop.streams import InputStream, MessageStream, OutputStream
-from curlwire.trio.classes import MessageWebSocket, StreamWebSocket, connect
+from curlwire.trio.classes import MessageWebSocket, ReconnectingWebSocket, StreamWebSocket, connect
 
 __all__ = [
     "Batch",
@@ -19,6 +19,7 @@ __all__ = [
     "MessageStream",
     "MessageWebSocket",
     "OutputStream",
+    "ReconnectingWebSocket",
     "StreamWebSocket",
     "connect",
 ]

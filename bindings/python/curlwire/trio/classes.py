@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The classes MessageWebSocket and StreamWebSocket for trio.
+"""The classes MessageWebSocket, StreamWebSocket and ReconnectingWebSocket for trio.
 
 Each call that can be awaited is a checkpoint, as in trio itself: it lets other tasks run, and if it is
 cancelled already, it does nothing.
@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from curlwire.defaults import DEFAULT, Default
-from curlwire.eventloop import sockets
+from curlwire.eventloop import reconnecting_socket, sockets
 from curlwire.eventloop.connecting import Connector
 from curlwire.trio.hub import Hub
 
@@ -70,6 +70,24 @@ class StreamWebSocket(sockets.StreamWebSocket):
     """
 
     _hub_class = Hub
+
+    async def _checkpoint(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+class ReconnectingWebSocket(reconnecting_socket.ReconnectingWebSocket[MessageWebSocket]):
+    """A WebSocket for trio that connects again when its connection is lost.
+
+    The arguments are those of curlwire.ReconnectingWebSocket. The functions for the URI, the headers and the
+    subprotocols, should_retry and all handlers may be coroutine functions.
+    It has the calls of MessageWebSocket. Iteration returns the messages of all connections. It ends as that of
+    a MessageWebSocket, but only when no further attempt follows. A system task of trio connects. All calls
+    belong to the run of trio that has connected the socket. One task receives at a time; any number may send.
+    Raises ArgumentError for a bad value, TypeError for a bad type.
+    """
+
+    _package = "curlwire.trio"
+    _socket_class = MessageWebSocket
 
     async def _checkpoint(self) -> None:
         await trio.lowlevel.checkpoint()

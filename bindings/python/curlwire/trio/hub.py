@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import outcome
 import trio
@@ -91,6 +91,28 @@ class _Limit:
             raise TimeoutError
 
 
+class _Scope:
+    """A block that cancel() ends."""
+
+    def __init__(self) -> None:
+        self._scope: trio.CancelScope = trio.CancelScope()
+
+    def cancel(self) -> None:
+        self._scope.cancel()
+
+    async def __aenter__(self) -> Self:
+        self._scope.__enter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return self._scope.__exit__(exc_type, exc_value, traceback)
+
+
 def _call(callback: Callable[[], object]) -> None:
     try:
         callback()
@@ -114,6 +136,8 @@ async def _run(scope: trio.CancelScope, coroutine: Coroutine[Any, Any, None]) ->
 class Hub(hub.Hub):
     """A run of trio with its mailbox."""
 
+    cancelled = trio.Cancelled
+
     def __init__(self, loop: Any) -> None:
         super().__init__(loop)
         self._readers: dict[int, trio.CancelScope] = {}
@@ -122,6 +146,14 @@ class Hub(hub.Hub):
     def running_loop() -> Any:
         """Returns the token of the running trio. Raises RuntimeError if none runs."""
         return trio.lowlevel.current_trio_token()
+
+    @staticmethod
+    def current_task() -> object:
+        """Returns the task that runs now; None outside of a task."""
+        try:
+            return trio.lowlevel.current_task()
+        except RuntimeError:
+            return None
 
     def is_running_here(self) -> bool:
         """Returns whether this thread runs this trio now."""
@@ -152,6 +184,10 @@ class Hub(hub.Hub):
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Returns a block that raises TimeoutError when its time is over."""
         return hub.NO_LIMIT if seconds is None else _Limit(seconds)
+
+    def scope(self) -> _Scope:
+        """Returns a block that can be cancelled."""
+        return _Scope()
 
     def create_task(self, coroutine: Coroutine[Any, Any, None]) -> trio.CancelScope:
         """Runs a coroutine."""

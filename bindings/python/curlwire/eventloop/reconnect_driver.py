@@ -1,86 +1,64 @@
 # SPDX-License-Identifier: MIT
-"""The task that connects a ReconnectingWebSocket for asyncio again and again.
+"""The task that connects a ReconnectingWebSocket for an event loop again and again.
 
 The task connects, calls on_connected and on_disconnected, and waits. It refers to the object of the
 program only by a weak reference, so that the object can be collected, which ends the task. The rules are those
 of curlwire.ReconnectingWebSocket.
 """
 
-import asyncio
 import inspect
-import weakref
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from curlwire import reconnect_policy
-from curlwire.aio.classes import MessageWebSocket
 from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
+from curlwire.eventloop.hub import Future, Hub, Scope
 from curlwire.eventloop.reconnecting import RENEW_SECONDS, end_of, next_delay, opened
-from curlwire.information import ClosedEventArgs
+from curlwire.eventloop.sockets import MessageWebSocket
 from curlwire.reconnect_policy import (
-    KEPT_SOCKETS,
     Attempts,
     ProgramError,
     Target,
+    Unsent,
     closed_here,
     fresh,
     kept,
     stored,
 )
+from curlwire.reconnecting_base import Deadline, DriverBase
 
 if TYPE_CHECKING:
-    from curlwire.aio.reconnecting import ReconnectingWebSocket
+    from curlwire.eventloop.reconnecting_socket import ReconnectingWebSocket
 
 _Value = TypeVar("_Value")
+_BUFFER = 1  # the form of a message that the core copies least
 
 # The connection that is being greeted, for the tasks that on_connected starts too.
 _greeted: ContextVar["tuple[Driver, MessageWebSocket] | None"] = ContextVar("curlwire greeted", default=None)
 
 
-def _close(ws: MessageWebSocket, code: int, reason: str) -> None:
-    """Begins to close a socket, and wakes its receiver."""
-    ws._core.close(code, reason)
-    if ws._waiter is not None:
-        ws._waiter.try_again()
-    ws._core._wake(False)
-
-
-class Driver:
+class Driver(DriverBase[MessageWebSocket]):
     """Connects, and connects again. Everything happens in the thread of its loop."""
 
-    def __init__(self, owner: "ReconnectingWebSocket", target: Target, attempts: Attempts, unsent: Any) -> None:
-        self.owner: weakref.ref[ReconnectingWebSocket] = weakref.ref(owner)
-        self.kept_owner: ReconnectingWebSocket | None = None  # an object with handlers stays alive
-        self.target = target
-        self.attempts = attempts
-        self.unsent: reconnect_policy.Unsent | None = unsent
-        self.dropped_count: int = 0
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.step: asyncio.Task[Any] | None = None  # a part of the task that stop() cancels
-        self.state: str = "new"
-        self.was_open: bool = False
-        self.sockets: deque[MessageWebSocket] = deque()  # a receiver takes from the first
-        self.current: MessageWebSocket | None = None  # senders use it
+    def __init__(
+        self,
+        owner: "ReconnectingWebSocket[Any]",
+        target: Target,
+        attempts: Attempts,
+        unsent: Unsent | None,
+    ) -> None:
+        super().__init__(owner, target, attempts, unsent)
+        self.socket_class: type[MessageWebSocket] = owner._socket_class
+        self.hub: Hub | None = None  # of the loop that has connected the socket
+        self.task: object = None  # the task of the driver
+        self.step: Scope | None = None  # a part of the task that stop() cancels
         self.newest: MessageWebSocket | None = None  # connects or is open
-        self.receiver_count: int = 0
-        self.is_receiving: bool = False  # a task is in receive()
-        self.must_stop: bool = False
-        self.must_renew: bool = False
-        self.is_pausing: bool = False  # between two attempts
-        self.is_handled: bool = False  # the handler has had all messages of the newest connection
         self.greeting: MessageWebSocket | None = None  # the connection of on_connected
-        self.retiring: MessageWebSocket | None = None  # the receiver empties it before it is renewed
-        self.close_args: tuple[int, str] = (1000, "")
-        self.error: BaseException | None = None  # why it has ended
-        self.last_error: BaseException | None = None  # of the last failure
-        self.ended_normally: bool = False  # as the last connection has ended for its receiver
-        self.loss: ConnectionClosed | None = None  # messages that were accepted and are lost
-        self.has_finished: bool = False
-        self._waiters: set[asyncio.Future[None]] = set()
+        self.is_receiving: bool = False  # a task is in receive()
+        self.is_handled: bool = False  # the handler has had all messages of the newest connection
+        self._waiters: set[Future[None]] = set()
 
     # ---- waiting
 
@@ -92,32 +70,28 @@ class Driver:
 
     async def change(self, timeout: float | None = None) -> None:
         """Waits for a change, or for the timeout."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
+        hub = self._running()
+        waiter = hub.create_future()
         self._waiters.add(waiter)
         try:
-            if timeout is None:
-                await waiter
-            else:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(timeout):
-                        await waiter
+            with suppress(TimeoutError):
+                async with hub.timeout(timeout):
+                    await waiter
         finally:
             self._waiters.discard(waiter)
 
-    async def wait(self, deadline: "Deadline", what: str) -> None:
+    async def wait(self, deadline: Deadline, what: str) -> None:
         """Waits for a change. Raises WebSocketTimeout at the deadline."""
-        left = deadline.left()
-        if left is not None and left <= 0:
-            raise WebSocketTimeout(
-                f"timed out after {deadline.seconds:g} s while waiting for {what}; the socket is {self.state}"
-            )
-        await self.change(left)
+        await self.change(self.left(deadline, what))
 
     def check_loop(self) -> None:
         """Raises StateError in another loop."""
-        if self.loop is not None and self.loop is not asyncio.get_running_loop():
-            raise StateError("this socket belongs to another event loop: use it in the loop that connected it")
+        if self.hub is not None:
+            self.hub.check()
+
+    def _running(self) -> Hub:
+        assert self.hub is not None
+        return self.hub
 
     def check(self) -> None:
         """Raises the reason if the object has ended, and StateError if it has not begun."""
@@ -131,56 +105,44 @@ class Driver:
 
     def start(self) -> None:
         """Starts the task."""
-        if self.state != "new":
-            raise StateError(f"connect() on a socket that is {self.state}: a socket connects once")
-        self.loop = asyncio.get_running_loop()
+        self.check_new()
+        self.hub = self.socket_class._hub_class.running()
         self.state = "connecting"
-        self.task = self.loop.create_task(self._run(), name="curlwire reconnecting")
-        owner = self.owner()
-        self.kept_owner = owner if owner is not None and owner._has_handlers() else None
+        self.hub.create_task(self._run())
+        self.keep_owner(self.owner())
 
     async def _run(self) -> None:
+        hub = self._running()
+        self.task = hub.current_task()
         error: BaseException | None = None
         try:
-            await self._drive()
-        except asyncio.CancelledError:  # the loop ends
-            if self.newest is not None:
-                self.newest._core.close(1001)
-            self._finish(closed_here())
+            try:
+                await self._drive()
+            except hub.cancelled:  # the loop ends
+                if self.newest is not None:
+                    self.newest._core.close(1001)
+                self._finish(closed_here())
+                raise
+            except BaseException as caught:
+                error = stored(caught)
+            self._finish(error)
+            await self._tell("on_closed", self.closed_args())
+        finally:
             self.has_finished = True
-            raise
-        except BaseException as caught:
-            error = stored(caught)
-        self._finish(error)
-        await self._tell("on_closed", self._closed_args())
-        self.has_finished = True
-        self.kept_owner = None
-        self.changed()
+            self.kept_owner = self.task = None
+            self.changed()
 
     def _finish(self, error: BaseException | None) -> None:
-        if not self.must_stop or self.error is None:
-            self.error = error or closed_here()
-        self.state = "closed"
-        self.current = self.newest = None
-        if self.must_stop:
-            self.sockets.clear()
-        if self.unsent and self.loss is None:
-            self.loss = ConnectionClosed(self.unsent.text_of_loss())
+        self.note_finish(error)
+        self.newest = None
         self.changed()
-
-    def _closed_args(self) -> ClosedEventArgs:
-        if self.must_stop:
-            return ClosedEventArgs(*self.close_args, True)
-        if isinstance(self.error, ConnectionClosed):
-            return ClosedEventArgs(self.error.code or 1006, self.error.reason, self.error.was_clean)
-        return ClosedEventArgs(1006, str(self.error), False)
 
     async def _drive(self) -> None:
         delay = 0.0
         while await self._pause(delay):
             number = self.attempts.begin()
             try:
-                ws = await self._cancellable(opened(self.target, MessageWebSocket, number, self._note))
+                ws = await self._cancellable(opened(self.target, self.socket_class, number, self._note))
             except Exception as failure:
                 if self.must_stop:
                     return
@@ -196,16 +158,13 @@ class Driver:
 
     async def _cancellable(self, step: "Coroutine[Any, Any, _Value]") -> _Value:
         """Awaits a step that may run functions of the program. stop() cancels it."""
-        task: asyncio.Task[_Value] = asyncio.get_running_loop().create_task(step)
-        self.step = task
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self.must_stop:
-                raise closed_here() from None
-            raise
-        finally:
-            self.step = None
+        async with self._running().scope() as scope:
+            self.step = scope
+            try:
+                return await step
+            finally:
+                self.step = None
+        raise closed_here()
 
     def _note(self, ws: MessageWebSocket) -> None:
         if self.must_stop:
@@ -240,7 +199,7 @@ class Driver:
         _greeted.reset(token)
         if not self.must_stop:
             self._publish(ws)
-        ending = asyncio.get_running_loop().create_task(self._note_end(ws))
+        ending = self._running().create_task(self._note_end(ws))
         try:
             with suppress(ConnectionClosed):
                 await self._send_kept(ws)
@@ -258,15 +217,8 @@ class Driver:
 
     def _publish(self, ws: MessageWebSocket) -> None:
         """Lets the calls of the program receive on a socket, or gives it the handler for messages."""
-        self.state = "open"
-        self.was_open = True
-        owner = self.owner()
-        if owner is not None and owner.on_message_received is not None:
+        if not self.publish(ws):
             self._set_handler(ws)
-        else:
-            self.sockets.append(ws)
-            while len(self.sockets) > KEPT_SOCKETS:
-                self.sockets.popleft()
         self.changed()
 
     def _set_handler(self, ws: MessageWebSocket) -> None:
@@ -309,10 +261,10 @@ class Driver:
         self.current = None
         if is_renewed:
             await self._empty(ws)
-            _close(ws, 1000, "")
+            ws._begin_close(1000, "")
         try:
             with suppress(TimeoutError):  # the service thread finishes the handshake
-                async with asyncio.timeout(RENEW_SECONDS if is_renewed else None):
+                async with self._running().timeout(RENEW_SECONDS if is_renewed else None):
                     await ws.wait_closed()
         except ConnectionClosed as loss:
             self.loss = loss if self.must_stop else None
@@ -326,20 +278,29 @@ class Driver:
                 await self.change()
 
     async def _empty(self, ws: MessageWebSocket) -> None:
-        """Lets the receiver take what has arrived before the connection is renewed.
-
-        A receiver that waits already shows that nothing is there.
-        """
+        """Lets the receiver take what has arrived before the connection is renewed."""
         self.retiring = ws
         end = reconnect_policy.clock() + ws.control.close_timeout
         self.changed()
         while (
             ws in self.sockets
-            and not (self.must_stop or self.receiver_count)
+            and not (self.must_stop or (self.receiver_count and self._is_empty(ws)))
             and (left := end - reconnect_policy.clock()) > 0
         ):
             await self.change(left)
         self.retiring = None
+
+    def _is_empty(self, ws: MessageWebSocket) -> bool:
+        """Returns whether no message is there. A receiver may still be at its first checkpoint."""
+        if ws._waiter is not None:
+            return True
+        try:
+            done = ws._core._try_recv(None, _BUFFER)
+        except StateError:  # the receiver waits in the core
+            return True
+        if done is not None:
+            done.close()  # the message stays the next one
+        return done is None
 
     # ---- what calls of the program do
 
@@ -350,26 +311,20 @@ class Driver:
 
     def stop(self, code: int, reason: str, *, is_abort: bool = False) -> None:
         """Ends it."""
-        ws = MessageWebSocket() if self.newest is None else self.newest
+        ws = self.socket_class() if self.newest is None else self.newest
         if is_abort:
             ws.abort()
         else:
-            _close(ws, code, reason)  # checks the arguments
+            ws._begin_close(code, reason)  # checks the arguments
         if self.state == "closed" or self.must_stop:
             return
-        self.must_stop = True
-        self.close_args = (code, reason)
-        self.state = "closing" if self.task is not None else "closed"
-        self.has_finished = self.task is None
-        self.error = closed_here()
-        self.current = None
-        self.sockets.clear()
+        self.note_stop(code, reason, self.hub is not None)
         if self.step is not None and not self.is_own_task():
             self.step.cancel()
         self.changed()
 
     async def _tell(self, name: str, argument: object) -> None:
-        """Calls a handler, and awaits its result. Its exception goes to the loop's exception handler."""
+        """Calls a handler, and awaits its result. Its exception is reported the way of the loop's library."""
         owner = self.owner()
         handler = None if owner is None else getattr(owner, name)
         if handler is None:
@@ -380,9 +335,7 @@ class Driver:
             if inspect.isawaitable(result):
                 await result
         except Exception as error:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"the handler {name} of a ReconnectingWebSocket has failed", "exception": error}
-            )
+            self._running().report(f"the handler {name} of a ReconnectingWebSocket has failed", error)
 
     def greeted(self) -> MessageWebSocket | None:
         """Returns the connection that on_connected greets, in its task and those it has started; or None."""
@@ -391,8 +344,7 @@ class Driver:
 
     def is_own_task(self) -> bool:
         """Returns whether the calling task is that of the driver, so that it must not wait for its end."""
-        task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
-        return task is not None and task in (self.task, self.step)
+        return self.task is not None and self._running().current_task() is self.task
 
     def refuse_own_task(self, name: str) -> None:
         """Raises StateError in the task of the driver."""
@@ -402,7 +354,7 @@ class Driver:
     # ---- receiving and sending
 
     async def receive(
-        self, receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]", deadline: Any
+        self, receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]", deadline: Deadline
     ) -> _Value:
         """Receives from the first connection that has messages."""
         greeted = self.greeted()
@@ -417,14 +369,12 @@ class Driver:
             self.is_receiving = False
 
     async def _receive(
-        self, receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]", deadline: Any
+        self, receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]", deadline: Deadline
     ) -> _Value:
         while True:
             while not self.sockets:
                 self.check()
-                owner = self.owner()
-                if owner is not None and owner.on_message_received is not None:
-                    raise StateError("on_message_received is set, so messages go to that handler")
+                self.check_receiving()
                 await self.wait(deadline, "a message")
             ws = self.sockets[0]
             self.check_loop()
@@ -433,7 +383,7 @@ class Driver:
             self.changed()
             try:
                 if is_retiring:
-                    done = ws._core._try_recv(None, 1)
+                    done = ws._core._try_recv(None, _BUFFER)
                     if done is None:
                         self.drained(ws)
                         continue
@@ -466,26 +416,16 @@ class Driver:
             ws = self.current
             if ws is None:
                 message = message or kept(data, text)
-                if self._keep(message, text, compress):
+                if self.keep(message, text, compress):
                     return
                 deadline = deadline or Deadline(self.target.send_timeout)
-                await self.wait(deadline, "room in unsent_buffer_size")
+                await self.wait(deadline, self.room_text())
                 continue
             try:
                 await ws.send(data, text=text, compress=compress)
                 return
             except ConnectionClosed:  # no part of a message that the server could use has been sent
                 self.current = None if self.current is ws else self.current
-
-    def _keep(self, message: tuple[str | bytes, int], text: bool | None, compress: bool | None) -> bool:
-        data, size_bytes = message
-        if self.unsent is None:
-            self.dropped_count += 1
-            return True
-        if not self.unsent.has_room(size_bytes):
-            return False
-        self.unsent.add(data, text, compress, size_bytes)
-        return True
 
 
 def _is_normal(ws: MessageWebSocket) -> bool:
@@ -496,16 +436,3 @@ def _is_normal(ws: MessageWebSocket) -> bool:
     except Exception:
         return False
     return False
-
-
-class Deadline:
-    """The end of a timeout."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds: float = 0.0 if seconds is None else seconds
-        self._loop = asyncio.get_running_loop()
-        self._end = None if seconds is None else self._loop.time() + seconds
-
-    def left(self) -> float | None:
-        """Returns the seconds that are left, 0 or more; None = no limit."""
-        return None if self._end is None else max(0.0, self._end - self._loop.time())

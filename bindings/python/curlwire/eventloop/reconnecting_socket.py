@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""The class ReconnectingWebSocket for asyncio, which connects again when its connection is lost."""
+"""The class ReconnectingWebSocket, as far as it does not depend on the library of the loop."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, Unpack
 
-from curlwire import _core, json_messages
-from curlwire.aio.classes import MessageWebSocket
-from curlwire.aio.reconnect_driver import Deadline, Driver
-from curlwire.connecting import HeaderPairs, add_headers
+from curlwire import json_messages
+from curlwire.connecting import HeaderPairs
 from curlwire.defaults import DEFAULT, Default
 from curlwire.errors import ConnectionClosed, StateError
-from curlwire.information import ClosedEventArgs
+from curlwire.eventloop.reconnect_driver import Driver
+from curlwire.eventloop.sockets import MessageWebSocket
 from curlwire.options import MessageOptions
 from curlwire.reconnect_policy import Attempts, ReconnectPolicy, Target, checked_policy, checked_unsent
+from curlwire.reconnecting_base import Deadline, ReconnectingBase, checked_control
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,18 +22,17 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 _GONE = 1011  # the close code of a block that an exception leaves
+_Message = TypeVar("_Message", bound=MessageWebSocket)
 
 
-class ReconnectingWebSocket:
-    """A WebSocket for asyncio that connects again when its connection is lost.
+class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
+    """A WebSocket for an event loop that connects again when its connection is lost.
 
     The arguments are those of curlwire.ReconnectingWebSocket. The functions for the URI, the headers and the
     subprotocols, should_retry and all handlers may be coroutine functions.
-    It has the calls of MessageWebSocket. Iteration returns the messages of all connections. It ends as that of
-    a MessageWebSocket, but only when no further attempt follows. A task of its own connects. All calls belong
-    to the loop that has connected the socket. One task receives at a time; any number may send.
-    Raises ArgumentError for a bad value, TypeError for a bad type.
     """
+
+    _socket_class: ClassVar[type[Any]]
 
     def __init__(
         self,
@@ -48,85 +47,17 @@ class ReconnectingWebSocket:
         **control: Unpack[MessageOptions],
     ) -> None:
         target = Target(uri, headers, subprotocols, timeout, dict(control))
-        example = _core.MessageWebSocket(**target.options(None if callable(subprotocols) else subprotocols))
-        add_headers(example, None if callable(headers) else headers)
-        target.send_timeout = example.control.send_timeout
-        self._handlers: dict[str, Callable[[Any, Any], object]] = {}
-        self._driver = Driver(
+        target.send_timeout = checked_control(target).send_timeout
+        self._handlers = {}
+        self._driver: Driver = Driver(
             self, target, Attempts(checked_policy(policy)), checked_unsent(unsent, unsent_buffer_size)
         )
 
-    # ---- handlers
+    def _lock(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
-    def _handler(self, name: str) -> Any:
-        return self._handlers.get(name)
-
-    def _set_handler(self, name: str, handler: Callable[[Any, Any], object] | None) -> None:
-        if handler is None:
-            self._handlers.pop(name, None)
-        elif callable(handler):
-            self._handlers[name] = handler
-        else:
-            raise TypeError(f"{name} must be a function f(ws, args) or None, not {type(handler)!r}")
-        driver = self._driver
-        driver.kept_owner = self if self._has_handlers() and driver.task is not None else None
-
-    def _has_handlers(self) -> bool:
-        return bool(self._handlers)
-
-    @property
-    def on_connected(self) -> Callable[[Self, int], object] | None:
-        """The handler for each new connection, f(ws, attempt), or None. attempt is its number, an int.
-
-        It is awaited before any other task can use the connection. So it may log in and subscribe again with
-        ws.send() and ws.recv(), also in tasks that it starts and awaits. Messages that were kept follow.
-        """
-        handler: Callable[[Self, int], object] | None = self._handler("on_connected")
-        return handler
-
-    @on_connected.setter
-    def on_connected(self, handler: Callable[[Self, int], object] | None) -> None:
-        self._set_handler("on_connected", handler)
-
-    @property
-    def on_disconnected(self) -> Callable[[Self, ConnectionClosed], object] | None:
-        """The handler for the end of each connection, f(ws, reason), or None. reason is a ConnectionClosed."""
-        handler: Callable[[Self, ConnectionClosed], object] | None = self._handler("on_disconnected")
-        return handler
-
-    @on_disconnected.setter
-    def on_disconnected(self, handler: Callable[[Self, ConnectionClosed], object] | None) -> None:
-        self._set_handler("on_disconnected", handler)
-
-    @property
-    def on_closed(self) -> Callable[[Self, ClosedEventArgs], object] | None:
-        """The handler for the end of the socket, f(ws, args), or None; when no further attempt follows."""
-        handler: Callable[[Self, ClosedEventArgs], object] | None = self._handler("on_closed")
-        return handler
-
-    @on_closed.setter
-    def on_closed(self, handler: Callable[[Self, ClosedEventArgs], object] | None) -> None:
-        self._set_handler("on_closed", handler)
-
-    @property
-    def on_message_received(self) -> Callable[[Self, _core.MessageReceivedEventArgs], object] | None:
-        """The handler for messages, f(ws, args), or None. Set it before connect().
-
-        The calls come one after another, in order over all connections.
-        """
-        handler: Callable[[Self, _core.MessageReceivedEventArgs], object] | None = self._handler(
-            "on_message_received"
-        )
-        return handler
-
-    @on_message_received.setter
-    def on_message_received(
-        self, handler: Callable[[Self, _core.MessageReceivedEventArgs], object] | None
-    ) -> None:
-        is_running = self._driver.state not in ("new", "closed")
-        if is_running and (handler is None) != (self._handler("on_message_received") is None):
-            raise StateError("set on_message_received before connect(), and only another function afterwards")
-        self._set_handler("on_message_received", handler)
+    async def _checkpoint(self) -> None:
+        """Lets other tasks run, in a library whose calls always do so."""
 
     # ---- connecting and closing
 
@@ -139,6 +70,7 @@ class ReconnectingWebSocket:
         """
         driver = self._driver
         deadline = Deadline(timeout)
+        await self._checkpoint()
         driver.start()
         while not driver.was_open:
             driver.check()
@@ -178,6 +110,7 @@ class ReconnectingWebSocket:
         driver = self._driver
         driver.refuse_own_task("wait_closed")
         driver.check_loop()
+        await self._checkpoint()
         while not driver.has_finished and driver.state != "new":
             await driver.change()
         if driver.loss is not None:
@@ -207,13 +140,8 @@ class ReconnectingWebSocket:
 
     def __del__(self) -> None:
         driver: Driver | None = getattr(self, "_driver", None)
-        if driver is None or driver.loop is None:
-            return
-        with suppress(RuntimeError):  # the loop is closed
-            if asyncio._get_running_loop() is driver.loop:
-                driver.stop(1005, "")
-            else:
-                driver.loop.call_soon_threadsafe(driver.stop, 1005, "")
+        if driver is not None and driver.hub is not None:
+            driver.hub.run(partial(driver.stop, 1005, ""))
 
     # ---- receiving
 
@@ -270,6 +198,7 @@ class ReconnectingWebSocket:
         Raises WebSocketTimeout, ArgumentError, StateError before connect(), and the error after which no
         further attempt follows.
         """
+        await self._checkpoint()
         await self._driver.send(data, text, compress)
 
     async def send_json(self, value: Any, *, dumps: Callable[[Any], Any] | None = None) -> None:
@@ -306,39 +235,11 @@ class ReconnectingWebSocket:
     # ---- facts
 
     @property
-    def socket(self) -> MessageWebSocket | None:
+    def socket(self) -> _Message | None:
         """The MessageWebSocket of the connection that is open now, or None. For its information, for example.
 
         Do not receive on it and do not close it.
         """
         driver = self._driver
-        return driver.newest if driver.state == "open" else driver.greeting
-
-    @property
-    def state(self) -> str:
-        """The state: 'new', 'connecting' (also between two attempts), 'open', 'closing' or 'closed'."""
-        return self._driver.state
-
-    @property
-    def attempt(self) -> int:
-        """The number of attempts that have begun, an int."""
-        return self._driver.attempts.count
-
-    @property
-    def last_error(self) -> BaseException | None:
-        """The exception of the last failed attempt or lost connection, or None."""
-        return self._driver.last_error
-
-    @property
-    def unsent_count(self) -> int:
-        """The number of messages that wait for a connection, an int."""
-        return 0 if self._driver.unsent is None else len(self._driver.unsent)
-
-    @property
-    def dropped_count(self) -> int:
-        """The number of messages that send() has dropped with unsent='drop', an int."""
-        return self._driver.dropped_count
-
-    def __repr__(self) -> str:
-        driver = self._driver
-        return f"<curlwire.aio.{type(self).__qualname__} {driver.state}, attempt {driver.attempts.count}>"
+        ws: Any = driver.newest if driver.state == "open" else driver.greeting
+        return ws  # type: ignore[no-any-return]
