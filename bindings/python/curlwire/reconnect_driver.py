@@ -115,7 +115,7 @@ class Driver(DriverBase[MessageWebSocket]):
         self._tell("on_closed", self.closed_args())
         with self.lock:
             self.has_finished = True
-            self.kept_owner = None
+            self.kept_owner: Any = None
             self.lock.notify_all()
         with _drivers_lock:
             _drivers.discard(self)
@@ -142,7 +142,7 @@ class Driver(DriverBase[MessageWebSocket]):
     def _delay(self, failure: Exception) -> float:
         error = failure.error if isinstance(failure, ProgramError) else failure
         with self.lock:
-            self.last_error = stored(error)
+            self.last_error: BaseException | None = stored(error)
         return self.attempts.next(failure, self.attempts.ask(error))
 
     def _pause(self, seconds: float) -> bool:
@@ -153,7 +153,7 @@ class Driver(DriverBase[MessageWebSocket]):
             self.is_pausing = True
             while not self.must_stop and not self.must_renew and (left := end - reconnect_policy.clock()) > 0:
                 self.lock.wait(min(left, _WAIT_SECONDS))
-            self.is_pausing = False
+            self.is_pausing: bool = False
             return not self.must_stop
 
     def _connect(self, number: int) -> _Link:
@@ -200,7 +200,7 @@ class Driver(DriverBase[MessageWebSocket]):
         is_renewed = self._wait_end(link, renew_at)
         with self.lock:
             self.current = None
-            self.state = "connecting" if self.state == "open" else self.state
+            self.state: str = "connecting" if self.state == "open" else self.state
         return is_renewed
 
     def _publish(self, ws: MessageWebSocket) -> None:
@@ -262,7 +262,7 @@ class Driver(DriverBase[MessageWebSocket]):
                 ws.wait_closed(_RENEW_SECONDS if is_renewed else None)
         except ConnectionClosed as loss:
             with self.lock:
-                self.loss = loss if self.must_stop else None
+                self.loss: ConnectionClosed | None = loss if self.must_stop else None
         self._wait_handled(link)
         return is_renewed
 
@@ -303,7 +303,7 @@ class Driver(DriverBase[MessageWebSocket]):
     def renew(self) -> None:
         """Lets the connection be made anew, or ends a delay."""
         with self.lock:
-            self.must_renew = True
+            self.must_renew: bool = True
             self.lock.notify_all()
 
     def stop(self, code: int, reason: str, *, is_abort: bool = False) -> None:
@@ -376,7 +376,7 @@ class Driver(DriverBase[MessageWebSocket]):
                 self.check()
                 self.check_receiving()
                 self.wait(deadline, "a message")
-            self.receiver_count += 1
+            self.receiver_count: int = self.receiver_count + 1
             self.lock.notify_all()
             return self.sockets[0], self.sockets[0] is self.retiring
 
@@ -394,7 +394,7 @@ class Driver(DriverBase[MessageWebSocket]):
             except StopIteration:
                 self.ended_normally = True
             except Exception:
-                self.ended_normally = False
+                self.ended_normally: bool = False
         self.note_end(ws)
 
     def send(

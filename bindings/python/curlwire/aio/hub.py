@@ -5,7 +5,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from curlwire import _core
 from curlwire.eventloop import hub
@@ -48,7 +48,7 @@ class Scope:
 class Hub(hub.Hub):
     """A loop of asyncio with its mailbox."""
 
-    cancelled = asyncio.CancelledError
+    cancelled: ClassVar[type[BaseException]] = asyncio.CancelledError
     loop: asyncio.AbstractEventLoop
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

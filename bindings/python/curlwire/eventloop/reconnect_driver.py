@@ -129,7 +129,8 @@ class Driver(DriverBase[MessageWebSocket]):
             await self._tell("on_closed", self.closed_args())
         finally:
             self.has_finished = True
-            self.kept_owner = self.task = None
+            self.kept_owner: Any = None
+            self.task = None
             self.changed()
 
     def _finish(self, error: BaseException | None) -> None:
@@ -172,7 +173,8 @@ class Driver(DriverBase[MessageWebSocket]):
         self.newest = ws
 
     async def _delay(self, failure: Exception) -> float:
-        self.last_error = stored(failure.error if isinstance(failure, ProgramError) else failure)
+        error = failure.error if isinstance(failure, ProgramError) else failure
+        self.last_error: BaseException | None = stored(error)
         return await next_delay(self.attempts, failure)
 
     async def _pause(self, seconds: float) -> bool:
@@ -182,7 +184,7 @@ class Driver(DriverBase[MessageWebSocket]):
         self.is_pausing = True
         while not self.must_stop and not self.must_renew and (left := end - reconnect_policy.clock()) > 0:
             await self.change(left)
-        self.is_pausing = False
+        self.is_pausing: bool = False
         return not self.must_stop
 
     # ---- an open connection
@@ -207,7 +209,7 @@ class Driver(DriverBase[MessageWebSocket]):
         finally:
             ending.cancel()
         self.current = None
-        self.state = "connecting" if self.state == "open" else self.state
+        self.state: str = "connecting" if self.state == "open" else self.state
         return is_renewed
 
     async def _note_end(self, ws: MessageWebSocket) -> None:
@@ -267,7 +269,7 @@ class Driver(DriverBase[MessageWebSocket]):
                 async with self._running().timeout(RENEW_SECONDS if is_renewed else None):
                     await ws.wait_closed()
         except ConnectionClosed as loss:
-            self.loss = loss if self.must_stop else None
+            self.loss: ConnectionClosed | None = loss if self.must_stop else None
         await self._wait_handled(ws)
         return is_renewed
 
@@ -306,7 +308,7 @@ class Driver(DriverBase[MessageWebSocket]):
 
     def renew(self) -> None:
         """Lets the connection be made anew, or ends a delay."""
-        self.must_renew = True
+        self.must_renew: bool = True
         self.changed()
 
     def stop(self, code: int, reason: str, *, is_abort: bool = False) -> None:
@@ -392,7 +394,7 @@ class Driver(DriverBase[MessageWebSocket]):
             except ConnectionClosed:
                 self.drained(ws)
             finally:
-                self.receiver_count -= not is_retiring
+                self.receiver_count: int = self.receiver_count - (not is_retiring)
 
     def drained(self, ws: MessageWebSocket) -> None:
         """Notes that a connection has no more messages."""
@@ -400,7 +402,7 @@ class Driver(DriverBase[MessageWebSocket]):
             return
         self.sockets.remove(ws)
         if ws is not self.retiring:
-            self.ended_normally = _is_normal(ws)
+            self.ended_normally: bool = _is_normal(ws)
         self.changed()
 
     async def send(self, data: Any, text: bool | None, compress: bool | None) -> None:
