@@ -87,7 +87,7 @@ def test_wrong_results_of_functions_are_not_retried() -> None:
 
     function: Any = coroutine
     ws = ReconnectingWebSocket(function, policy=AT_ONCE)
-    with pytest.raises(TypeError, match=r"curlwire\.aio\.ReconnectingWebSocket"):
+    with pytest.raises(TypeError, match=r"ReconnectingWebSocket of curlwire\.aio or curlwire\.trio"):
         ws.connect(WAIT)
 
 
