@@ -31,7 +31,7 @@ from curlwire.reconnect_policy import (
     refuse_coroutine,
     stored,
 )
-from curlwire.reconnecting_base import Deadline, DriverBase
+from curlwire.reconnecting_base import Deadline, DriverBase, end_of
 from curlwire.synchronous import check_result
 
 if TYPE_CHECKING:
@@ -53,18 +53,6 @@ class _Link:
         self.ws = ws
         self.has_ended = False
         self.is_handled = False  # the dispatcher has called the handlers for all its messages
-
-
-def _end_of(ws: MessageWebSocket) -> ConnectionClosed:
-    """Returns the exception that tells how a connection has ended."""
-    try:
-        ws.ping(timeout=0)
-    except ConnectionClosed as error:
-        stored(error)
-        return error
-    except Exception as error:  # such as StateError
-        return ConnectionClosed(str(error), code=1006, reason=str(error))
-    return ConnectionClosed("the connection has ended", code=1006)
 
 
 class Driver(DriverBase[MessageWebSocket]):
@@ -133,7 +121,7 @@ class Driver(DriverBase[MessageWebSocket]):
                 delay = self._delay(failure)
                 continue
             is_renewed = self._serve(link, number)
-            reason = _end_of(link.ws)
+            reason = end_of(link.ws)
             self.attempts.ended()
             self._tell("on_disconnected", reason)
             if not self.must_stop:

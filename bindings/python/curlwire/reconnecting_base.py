@@ -12,7 +12,7 @@ from curlwire._core import MessageReceivedEventArgs, MessageWebSocket, MessageWe
 from curlwire.connecting import add_headers
 from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
 from curlwire.information import ClosedEventArgs
-from curlwire.reconnect_policy import KEPT_SOCKETS, Attempts, Target, Unsent, closed_here
+from curlwire.reconnect_policy import KEPT_SOCKETS, Attempts, Target, Unsent, closed_here, stored
 
 _Socket = TypeVar("_Socket")
 
@@ -27,6 +27,18 @@ class Deadline:
     def left(self) -> float | None:
         """Returns the seconds that are left, 0 or more; None = no limit."""
         return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+
+def end_of(ws: MessageWebSocket) -> ConnectionClosed:
+    """Returns the exception that tells how a connection has ended. A ping raises it, and sends nothing then."""
+    try:
+        ws.ping(0)
+    except ConnectionClosed as error:
+        stored(error)
+        return error
+    except Exception as error:  # such as StateError
+        return ConnectionClosed(str(error), code=1006, reason=str(error))
+    return ConnectionClosed("the connection has ended", code=1006)
 
 
 class DriverBase(Generic[_Socket]):

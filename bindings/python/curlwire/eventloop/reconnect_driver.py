@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from curlwire import reconnect_policy
 from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
 from curlwire.eventloop.hub import Future, Hub, Scope
-from curlwire.eventloop.reconnecting import RENEW_SECONDS, end_of, next_delay, opened
+from curlwire.eventloop.reconnecting import RENEW_SECONDS, next_delay, opened
 from curlwire.eventloop.sockets import MessageWebSocket
 from curlwire.reconnect_policy import (
     Attempts,
@@ -27,7 +27,7 @@ from curlwire.reconnect_policy import (
     kept,
     stored,
 )
-from curlwire.reconnecting_base import Deadline, DriverBase
+from curlwire.reconnecting_base import Deadline, DriverBase, end_of
 
 if TYPE_CHECKING:
     from curlwire.eventloop.reconnecting_socket import ReconnectingWebSocket
@@ -151,7 +151,7 @@ class Driver(DriverBase[MessageWebSocket]):
                 delay = await self._delay(failure)
                 continue
             is_renewed = await self._serve(ws, number)
-            reason = end_of(ws)
+            reason = end_of(ws._core)
             self.attempts.ended()
             await self._tell("on_disconnected", reason)
             if not self.must_stop:

@@ -16,8 +16,8 @@ from curlwire.reconnect_policy import (
     Target,
     call,
     checked_policy,
-    stored,
 )
+from curlwire.reconnecting_base import end_of
 
 _NORMAL = 1000
 RENEW_SECONDS = 1.0  # a renewal waits this long for the closing handshake of the old connection
@@ -50,18 +50,6 @@ async def next_delay(attempts: Attempts, failure: Exception) -> float:
     """Returns the delay before the next attempt, or raises the error if there is none."""
     answer = attempts.ask(failure.error if isinstance(failure, ProgramError) else failure)
     return attempts.next(failure, await answer if inspect.isawaitable(answer) else answer)
-
-
-def end_of(ws: Any) -> ConnectionClosed:
-    """Returns the exception that tells how a connection has ended."""
-    try:
-        ws._core.ping(0)
-    except ConnectionClosed as error:
-        stored(error)
-        return error
-    except Exception as error:  # such as StateError
-        return ConnectionClosed(str(error), code=1006, reason=str(error))
-    return ConnectionClosed("the connection has ended", code=1006)
 
 
 async def _pause(hub: Hub, seconds: float) -> None:
@@ -121,7 +109,7 @@ class Connections:
             self._attempts.ended()
             return self._attempts.renew()
         self._attempts.ended()
-        reason = end_of(ws)
+        reason = end_of(ws._core)
         try:
             return await next_delay(self._attempts, reason)
         except ConnectionClosed:
