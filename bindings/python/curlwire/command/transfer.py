@@ -52,7 +52,7 @@ class _Progress(Bar):
 
 
 class _Target:
-    """The file that get writes. It is FILE.part until it is whole, but a device or a pipe is written itself."""
+    """The file that get writes: FILE.part until it is whole. Into a device or a pipe, get writes directly."""
 
     def __init__(self, path: str) -> None:
         """Raises Failure if it cannot be written."""
