@@ -137,17 +137,22 @@ static void test_retry_after(void)
     CHECK_INT(cw__retry_after("1205", 3, RFC), 120); /* only so much of the text */
 }
 
+static void read_lines(cw__reply *r, const char *lines)
+{
+    CHECK(cw__reply_line(r, "HTTP/1.1 503 No\r\n", 17));
+    while (*lines) {
+        size_t len = strcspn(lines, "\n") + 1;
+        CHECK(cw__reply_line(r, lines, len));
+        lines += len;
+    }
+}
+
 static int64_t of_reply(const char *lines)
 {
     cw__reply r = {0};
     int64_t seconds;
 
-    CHECK(cw__reply_line(&r, "HTTP/1.1 503 No\r\n", 17));
-    while (*lines) {
-        size_t len = strcspn(lines, "\n") + 1;
-        CHECK(cw__reply_line(&r, lines, len));
-        lines += len;
-    }
+    read_lines(&r, lines);
     seconds = cw__reply_retry_after(&r, RFC);
     cw__reply_destroy(&r);
     return seconds;
@@ -159,12 +164,7 @@ static bool is_empty(const char *lines)
     cw__reply r = {0};
     bool result;
 
-    CHECK(cw__reply_line(&r, "HTTP/1.1 503 No\r\n", 17));
-    while (*lines) {
-        size_t len = strcspn(lines, "\n") + 1;
-        CHECK(cw__reply_line(&r, lines, len));
-        lines += len;
-    }
+    read_lines(&r, lines);
     result = cw__reply_is_empty(&r);
     cw__reply_destroy(&r);
     return result;
