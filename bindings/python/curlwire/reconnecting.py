@@ -188,7 +188,8 @@ class ReconnectingWebSocket(ReconnectingBase):
 
     def __del__(self) -> None:
         driver: Driver | None = getattr(self, "_driver", None)
-        if driver is not None and driver.thread is not None:
+        # If the end of the process or a fork has ended the driver, the modules may be empty already.
+        if driver is not None and driver.thread is not None and not (driver.must_stop or driver.has_finished):
             driver.stop(1005, "")
 
     # ---- receiving
