@@ -30,9 +30,7 @@ test)
     }
     cat build/libcurl.log
     make -j"$jobs" --no-print-directory core python lua LUA_VERSIONS="5.1 5.2 5.3 5.4 jit" WERROR=1
-    for variant in test cov; do
-        make -j"$jobs" --no-print-directory core-tests VARIANT=$variant WERROR=1
-    done
+    make -j"$jobs" --no-print-directory core-tests VARIANT=test WERROR=1
     for variant in asan tsan; do
         make -j"$jobs" --no-print-directory core-tests lua VARIANT=$variant LUA_VERSIONS=5.4 WERROR=1
     done

@@ -57,7 +57,6 @@ C_SOURCES = (
     "packaging/include/*.h",
     "examples/*.c",
 )
-LUA = {"5.1": ("lua5.1", "luajit"), "5.2": ("lua5.2",), "5.3": ("lua5.3",), "5.4": ("lua5.4",)}
 LUA_FOLDERS = ("bench", "bindings", "examples", "tests")  # luacheck walks also what it excludes
 PYTHON_ROUND_TRIP = """
 import curlwire, os
@@ -244,10 +243,10 @@ def source_tree(folder: Path) -> Path:
     return source
 
 
-def pip_install(name: str, *, of_repository: bool = False, is_system: bool = False) -> None:
-    """Installs into a new environment and echoes a message, in a process that has the system's libcurl too."""
+def pip_install(name: str, *, is_system: bool) -> None:
+    """Installs from the repository, or with the system's libcurl, into a new environment and echoes a message."""
     tree, folder = place(name)
-    what = f"git+file://{tree}" if of_repository else str(source_tree(folder))
+    what = str(source_tree(folder)) if is_system else f"git+file://{tree}"
     libcurl = {"LIBCURL": "system"} if is_system else {}
     call(sys.executable, "-m", "venv", folder / "venv")
     python = folder / "venv" / "bin" / "python"
@@ -286,21 +285,6 @@ def pip_metadata(setuptools: str) -> None:
     call(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", setuptools, "wheel")
     (folder / "out").mkdir()
     call(python, "-c", PYTHON_METADATA, folder / "out", cwd=tree)
-
-
-def luarocks_make(version: str) -> None:
-    _, folder = place(f"rock-{version}")
-    source = source_tree(folder)
-    rocks = folder / "rocks"
-    call(
-        "luarocks", f"--lua-version={version}", f"--tree={rocks}", "make", "curlwire-scm-1.rockspec", cwd=source
-    )
-    share, lib = rocks / "share" / "lua" / version, rocks / "lib" / "lua" / version
-    for interpreter in LUA[version]:
-        call(
-            interpreter, "-e", LUA_ROUND_TRIP, cwd=folder,
-            env={"LUA_PATH": f"{share}/?.lua;{share}/?/init.lua", "LUA_CPATH": f"{lib}/?.so"},
-        )  # fmt: skip
 
 
 @cache
@@ -666,15 +650,14 @@ def new_controls() -> None:
 
 
 def installs() -> list[Test]:
+    """The blocks of README.md try `pip install .` and `luarocks make` for every Lua."""
     return [
-        ("pip install .", partial(pip_install, "pip-folder")),
-        ("pip install git+file://", partial(pip_install, "pip-git", of_repository=True)),
+        ("pip install git+file://", partial(pip_install, "pip-git", is_system=False)),
         ("pip install . with the system's libcurl", partial(pip_install, "pip-system", is_system=True)),
         ("Python's source archive builds without a network", sdist_offline),
         ("make rock's source rock, with the archive of make dist, builds without a network", rock_offline),
         ("the setuptools of Debian 12", partial(pip_metadata, "setuptools==66.1.1")),
         ("a setuptools that has deprecated old forms", partial(pip_metadata, "setuptools>=80")),
-        *((f"luarocks make for {version}", partial(luarocks_make, version)) for version in LUA),
         ("a second install.sh installs nothing", nothing_left_to_install),
         ("the error says why apt has no source of libcurl", apt_reason_is_said),
         ("make says how to install its tools", missing_tools_are_named),
