@@ -146,7 +146,7 @@ test-one:
 test-all:
 	@sh scripts/test.sh
 	@$(RUN_TESTS) lua-5.2 lua-5.3 lua-5.4-system lua-jit-system
-	@$(MAKE) --no-print-directory coverage
+	@$(MAKE) --no-print-directory analyse coverage
 	@$(MAKE) --no-print-directory test-real-servers
 	@$(VENV)/python scripts/annotations.py
 	@$(VENV)/python tests/servers/run.py -- $(VENV)/python scripts/repeat.py

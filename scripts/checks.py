@@ -244,7 +244,7 @@ def source_tree(folder: Path) -> Path:
 
 
 def pip_install(name: str, *, is_system: bool) -> None:
-    """Installs from the repository, or with the system's libcurl, into a new environment and echoes a message."""
+    """Installs from the repository, or with the system's libcurl, into a new environment; echoes a message."""
     tree, folder = place(name)
     what = str(source_tree(folder)) if is_system else f"git+file://{tree}"
     libcurl = {"LIBCURL": "system"} if is_system else {}

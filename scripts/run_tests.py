@@ -291,10 +291,12 @@ SUITES: dict[str, Callable[[], Counts]] = {  # the longest first, so that no pro
 # They run only if they are named, or by `make test-all`. The first two need root, and `make wheel` or
 # `make rocks` before them; the suite wheels takes half an hour. real-servers needs 500 MB of servers, which
 # `sh scripts/install.sh real-servers` installs. The others take two minutes each: those of Lua try what other
-# suites try with another Lua or another libcurl, and coverage, which `make coverage` builds, tries only the tests.
+# suites try with another Lua or another libcurl; coverage, which `make coverage` builds, tries only the tests;
+# analyse gives the same result on every machine, so that `make analyse` after a change to C is enough.
 # The vectors of RFC 6455 run with every Lua in the suite conformance.
 OPTIONAL = (
-    "wheels", "rocks", "real-servers", "coverage", "lua-5.2", "lua-5.3", "lua-5.4-system", "lua-jit-system",
+    "wheels", "rocks", "real-servers", "coverage", "analyse", "lua-5.2", "lua-5.3", "lua-5.4-system",
+    "lua-jit-system",
 )  # fmt: skip
 
 # These suites take 2 minutes together on two processors, if everything is built.
