@@ -13,7 +13,7 @@
 #include <lua.h>
 #include <lualib.h>
 
-enum { LIMIT_S = 20 };
+enum { LIMIT_S = 60 };
 
 static atomic_int is_closing, is_closed;
 

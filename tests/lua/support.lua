@@ -89,10 +89,14 @@ function support.reply(...)
     return "hs:" .. support.hex(table.concat({...}, "\r\n") .. "\r\n\r\n")
 end
 
--- Returns the body that an http address answers with.
-function support.fetch(uri)
+-- Returns the shell command that prints the body that an http address answers with.
+local function command_to_fetch(uri)
     local program = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1]).read().decode())"
-    local pipe = assert(io.popen(("python3 -c %q %q"):format(program, uri)))
+    return ("python3 -c %q %q"):format(program, uri)
+end
+
+function support.fetch(uri)
+    local pipe = assert(io.popen(command_to_fetch(uri)))
     local text = pipe:read("*a")
     pipe:close()
     return text
@@ -101,8 +105,9 @@ end
 -- Returns what the scripted server recorded of a connection, as JSON text.
 function support.log(token) return support.fetch(support.http("/log/" .. token)) end
 
--- Lets a connection of the scripted server pass its step "gate".
+-- Lets a connection of the scripted server pass its step "gate". go_command returns the shell command for that.
 function support.go(token) equal(support.fetch(support.http("/go/" .. token)), "{}") end
+function support.go_command(token) return command_to_fetch(support.http("/go/" .. token)) end
 
 -- Returns whether the native codec can receive with the loaded libcurl. It needs libcurl 8.21.0, which hands over the
 -- bytes that came with the reply.
@@ -203,6 +208,18 @@ function support.dispatch_until(done)
         assert(harness.curlwire.dispatch(0.1))
     end
     error("the events did not come", 2)
+end
+
+-- Calls f(...) until it returns a value, and returns it. A call may time out before that, if the machine is busy. Fails
+-- after about a minute, if a call takes 0.05 s.
+function support.until_value(f, ...)
+    for _ = 1, 20 * WAIT_S do
+        local value = f(...)
+        if value ~= nil then
+            return value
+        end
+    end
+    error("no value came", 2)
 end
 
 -- Returns the command line of this interpreter.

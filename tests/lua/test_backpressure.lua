@@ -47,7 +47,7 @@ test("try_send", function()
     assert(count * SIZE > HIGH)
     equal(ws.state, "open")
     support.go(token)
-    assert(ws:flush(30))
+    assert(ws:flush(50))
     equal(ws.buffered_amount, 0)
     equal(ws:try_send(numbered(count)), true)
     finish(ws)
@@ -58,7 +58,7 @@ test("try_send_forms", function()
     local ws = open(support.echo())
     for _, row in ipairs {{"ab"}, {"ab", "binary"}, {"\195\164b", "utf8", false}, {"ab", "text", true}, {"", "utf8"}} do
         equal(ws:try_send(support.unpack(row, 1, 3)), true)
-        local data, message_type = ws:receive(10)
+        local data, message_type = ws:receive(50)
         equal(data, row[1])
         equal(message_type, (row[2] or "binary"):gsub("text", "utf8"), nil)
     end
@@ -92,7 +92,7 @@ test("buffered_amount", function()
     repeat fill(ws) until ws.buffered_amount > 0
     assert(ws.buffered_amount <= HIGH + 65536)
     support.go(token)
-    assert(ws:flush(30))
+    assert(ws:flush(50))
     equal(ws.buffered_amount, 0)
     assert(ws:batch(function()
         assert(ws:try_send(("x"):rep(1000)))
@@ -118,7 +118,7 @@ test("on_writable", function()
     equal(#calls, 1)
     equal(calls[1][1], ws)
     assert(calls[1][2] <= LOW, calls[1][2])
-    assert(ws:flush(30))
+    assert(ws:flush(50))
     equal(curlwire.dispatch(0), 0)
     ws.on_writable = nil
     equal(ws.on_writable, nil)
@@ -167,7 +167,7 @@ local function opcodes_of(options, ...)
     for _, step in ipairs {support.text_frame("enough"), "echo", "end"} do steps[#steps + 1] = step end
     local ws = open(support.script(support.unpack(steps)) .. "?id=" .. token, options)
     local actual = ws.control.actual_unsolicited_pong_interval
-    equal(ws:receive(30), "enough")
+    equal(ws:receive(50), "enough")
     finish(ws)
     for opcode in support.log(token):gmatch("\"opcode\": (%d+)") do found[#found + 1] = opcode end
     return table.concat(found, " "), actual
@@ -203,7 +203,7 @@ test("latency", function()
     local ws, trips, sum = open(support.echo(), {keepalive = "off"}), {}, 0
     equal(ws.information.latency.last, nil)
     for i = 1, 5 do
-        trips[i] = assert(ws:ping(30))
+        trips[i] = assert(ws:ping(50))
         sum = sum + trips[i]
     end
     finish(ws)

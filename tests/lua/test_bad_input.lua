@@ -189,10 +189,10 @@ test("bad_types", function()
     for i = 1, 250 do
         many[i] = i == 203 and "\255" or "x"
     end
-    equal(ws:receive(10), "a")
+    equal(ws:receive(50), "a")
     raises(function() ws:send_many(many, "text") end, "item 203: ")
     for _ = 1, 202 do
-        equal(ws:receive(10), "x")
+        equal(ws:receive(50), "x")
     end
     for _, name in ipairs {
         "send", "try_send", "send_json", "send_many", "receive", "receive_json", "messages", "send_final_frame",

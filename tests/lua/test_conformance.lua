@@ -334,7 +334,7 @@ local function replay(vectors)
             end)
             active = active + 1
             while active >= AT_ONCE do
-                assert(assert(curlwire.dispatch(20)) > 0, "no event came within 20 s")
+                assert(assert(curlwire.dispatch(50)) > 0, "no event came within 50 s")
             end
         end
     end

@@ -9,7 +9,7 @@ local test, equal = harness.test, harness.equal
 
 local MESSAGES, PROCESSES = 1000, 3
 
--- Returns the address of a scripted connection, and a function that returns the messages it received.
+-- Returns the address of a scripted connection, a function that returns the messages it received, and its token.
 local function recorded(...)
     local token = support.token("delivery")
     return support.script(...) .. "?id=" .. token, function()
@@ -20,7 +20,7 @@ local function recorded(...)
             end
         end
         return payloads
-    end
+    end, token
 end
 
 local function hex_numbers(count)
@@ -56,7 +56,8 @@ test("delivery_killed", function()
     loses_nothing('os.execute("kill -9 " .. io.open("/proc/self/stat"):read("*n"))', 128 + 9)
 end)
 
--- The server reads nothing for 1.6 s. close_timeout is 0.5 s, and the end of a program waits 1 s for handshakes.
+-- The server reads nothing until the program has sent what it can, and for 1.6 s more. close_timeout is 0.5 s, and the
+-- end of a program waits 1 s for handshakes.
 local FILL = [[
     local curlwire = require "curlwire"
     ws = assert(curlwire.connect(%q, {close_timeout = 0.5}))
@@ -65,6 +66,7 @@ local FILL = [[
         sent_count = sent_count + 1
     end
     print(sent_count)
+    assert(io.popen(%q)):read("*a")
     ]]
 
 for name, ending in pairs {
@@ -75,8 +77,8 @@ for name, ending in pairs {
     dropped = "ws = nil collectgarbage() collectgarbage()",
 } do
     test("delivery_slow_server_" .. name, function()
-        local uri, arrived = recorded("stall", "wait:1600", "resume", "hang")
-        local output = support.run_program(FILL:format(uri) .. ending)
+        local uri, arrived, token = recorded("stall", "gate", "wait:1600", "resume", "hang")
+        local output = support.run_program(FILL:format(uri, support.go_command(token)) .. ending)
         assert(not output:find("curlwire:", 1, true), output)
         equal(#arrived(), tonumber(output:match("^(%d+)\n")))
     end)

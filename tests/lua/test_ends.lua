@@ -7,23 +7,25 @@ local support = require "support"
 local curlwire = harness.curlwire
 local test, equal = harness.test, harness.equal
 
-local PROMPT = 25 -- seconds on a busy machine; below send_timeout (30 s), which the program must not wait for
+local PROMPT_S = 200 -- below the timeouts of these programs, for which they must not wait
+local OPTIONS = "{send_timeout = 300, receive_timeout = 300, close_timeout = 300}"
 
+-- Runs a program, with OPTIONS in place of the first %s. Returns its output.
 local function ends_promptly(program, ...)
     local begin = os.time()
-    local output, status = support.run_program(program:format(...))
-    equal(output, "done\n")
-    equal(status, 0)
-    assert(os.time() - begin < PROMPT)
+    local output, status = support.run_program(program:format(OPTIONS, ...))
+    equal(status, 0, output)
+    assert(os.time() - begin < PROMPT_S)
+    return output
 end
 
 local FLOOD = "repeat:1000000000:" .. support.frame(2, ("x"):rep(100))
 
 -- os.exit closes the state while dispatch is still on its stack. Lua 5.2 and later, and LuaJIT, do that.
 test("handler_ends_the_state", function()
-    ends_promptly([[
-        local curlwire = require "curlwire"
-        local ws, other = curlwire.MessageWebSocket(), assert(curlwire.connect(%q))
+    local output = ends_promptly([[
+        local curlwire, options = require "curlwire", %s
+        local ws, other = curlwire.MessageWebSocket(options), assert(curlwire.connect(%q, options))
         ws.on_message_received = function(_, args)
             print(args.data)
             os.exit(0, true)
@@ -32,6 +34,7 @@ test("handler_ends_the_state", function()
         assert(ws:send("done"))
         curlwire.run()
         other:close()]], support.echo("/ticker"), support.echo())
+    equal(output, "done\n")
 end)
 
 test("error_of_a_handler_ends_the_state", function()
@@ -47,19 +50,21 @@ test("error_of_a_handler_ends_the_state", function()
 end)
 
 test("state_ends_with_the_service_busy", function()
-    ends_promptly([[
-        local curlwire = require "curlwire"
+    local output = ends_promptly([[
+        local curlwire, options = require "curlwire", %s
         kept = {}
         for i = 1, 10 do
-            kept[i] = assert(curlwire.connect(%q))
+            kept[i] = assert(curlwire.connect(%q, options))
         end
         for i = 1, 5 do
             kept[i].on_message_received = function() end
         end
         curlwire.dispatch(50)
-        local full = assert(curlwire.connect(%q))
-        pcall(full.send, full, ("x"):rep(30000000), 0)
+        local full = assert(curlwire.connect(%q, {send_timeout = 0.2}))
+        assert(full:send(("x"):rep(30000000), "binary", 0))
         print("done")]], support.script(FLOOD), support.script("stall", "frame:1000"))
+    assert(output:find("done\n", 1, true), output)
+    assert(output:find("curlwire: up to %d+ bytes that were sent did not reach their server"), output)
 end)
 
 test("handler_deletes_its_socket", function(expect)

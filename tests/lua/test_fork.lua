@@ -197,7 +197,7 @@ end)
 test("fork_coroutine", function()
     local ws = support.open(support.echo())
     local result
-    curlwire.spawn(function() result = {ws:receive(30)} end)
+    curlwire.spawn(function() result = {ws:receive(50)} end)
     assert(curlwire.dispatch(0) >= 1)
     in_child(function() raises(curlwire.run, FORKED) end)
     ws:close()

@@ -94,7 +94,7 @@ local function run(vector, query)
     end
     local ws = support.message_socket {
         supported_protocols = protocols, ca_file = support.ca_file(), message_type = "utf8",
-        connect_timeout = tonumber(vector.connect_timeout or 10),
+        connect_timeout = tonumber(vector.connect_timeout or 50),
     }
     for _, control in ipairs(vector.control) do
         local name, value = control:match("^(%S+) (%S+)$")
@@ -114,7 +114,7 @@ local function run(vector, query)
     if vector.fails then
         check_failure(vector, harness.failed(ok, message, err))
         equal(ws.state, "new", vector.name .. ": state")
-        assert(ws:connect(os.getenv("CW_HANDSHAKE_WS") .. "/plain", 10))
+        assert(ws:connect(os.getenv("CW_HANDSHAKE_WS") .. "/plain", 50))
     else
         assert(ok, ok or vector.name .. ": " .. tostring(message))
         check_open(vector, ws)

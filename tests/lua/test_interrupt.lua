@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Ctrl-C (SIGINT) ends a blocking call of the standard interpreter with an error. The program prints "ready" just
--- before it waits, and then the shell sends the signal. If the signal has no effect, the program's limit of 20 s ends
+-- before it waits, and then the shell sends the signal. If the signal has no effect, the program's limit of 50 s ends
 -- it with another text.
 
 local harness = require "harness"
@@ -21,7 +21,7 @@ local function interrupt(body)
     local output, status = support.run_program(([[
         io.stdout:setvbuf("no")
         local curlwire = require "curlwire"
-        local options = {connect_timeout = 20, receive_timeout = 20, send_timeout = 20, close_timeout = 20}
+        local options = {connect_timeout = 50, receive_timeout = 50, send_timeout = 50, close_timeout = 50}
         local function ready() print("ready") end
         local ECHO, SCRIPT, SILENT, STALLED = %q, %q, %q, %q
         ]]):format(support.echo(), support.script("hang"), support.script("hs:", "hang"),
@@ -48,14 +48,14 @@ test("interrupt_run", function()
         curlwire.run()]]
 end)
 
-test("interrupt_dispatch", function() interrupt "ready() curlwire.dispatch(20)" end)
+test("interrupt_dispatch", function() interrupt "ready() curlwire.dispatch(50)" end)
 
 test("interrupt_connect", function()
     interrupt "ready() curlwire.connect(SILENT, options)"
 end)
 
 test("interrupt_ping", function()
-    interrupt "local ws = assert(curlwire.connect(SCRIPT, options)) ready() ws:ping(20)"
+    interrupt "local ws = assert(curlwire.connect(SCRIPT, options)) ready() ws:ping(50)"
 end)
 
 test("interrupt_send", function()
@@ -74,7 +74,7 @@ test("interrupt_read", function()
 end)
 
 test("interrupt_wait_closed", function()
-    interrupt "local ws = assert(curlwire.connect(ECHO, options)) ready() ws:wait_closed(20)"
+    interrupt "local ws = assert(curlwire.connect(ECHO, options)) ready() ws:wait_closed(50)"
 end)
 
 test("interrupt_in_a_coroutine", function()

@@ -19,7 +19,7 @@ test("coroutine_calls", function()
         assert(ws:send(tostring(i), "utf8"))
         equal(messages(), tostring(i))
     end
-    equal(coroutine.wrap(function() return ws:ping(10) end)() > 0, true)
+    equal(coroutine.wrap(function() return ws:ping(50) end)() > 0, true)
     ws:close()
     equal(messages(), nil)
     finish(ws)

@@ -53,7 +53,7 @@ test("promise", function()
     end
     assert_numbers(messages)
     equal(ws.state, "open")
-    assert(ws:ping(10))
+    assert(ws:ping(50))
     support.finish(ws)
 end)
 

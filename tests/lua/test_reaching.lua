@@ -17,7 +17,7 @@ local unix_path, abstract_name = base("CW_UNIX_PATH"), base("CW_ABSTRACT_NAME")
 local function reach(uri, options)
     local ws = support.open(uri, options)
     assert(ws:send("hello", "utf8"))
-    equal(assert(ws:receive(10)), "hello")
+    equal(assert(ws:receive(50)), "hello")
     local addresses, remote = ws.information.local_address, ws.information.remote_address
     support.finish(ws)
     return addresses, remote

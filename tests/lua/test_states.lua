@@ -86,9 +86,9 @@ test("states_stress", function()
 
         local function finish(one)
             while one.taken < one.sent do
-                take(one, 10)
+                take(one, 50)
             end
-            assert(one.ws:ping(10)) -- the pong comes after the echoes of all messages
+            assert(one.ws:ping(50)) -- the pong comes after the echoes of all messages
             take(one, 0)
             assert(one.taken == one.sent, "twice")
             assert(one.ws:close())
@@ -122,7 +122,7 @@ test("states_stress", function()
             elseif choice < 190 then
                 take(one, choice %% 5 / 1000)
             else
-                assert(one.ws:ping(10))
+                assert(one.ws:ping(50))
             end
         end
         for _, one in ipairs(sockets) do

@@ -30,10 +30,10 @@ end)
 for _, framing in ipairs {"auto", "curl"} do
     test("numbers_" .. framing, function()
         local ws = open(script("x:890161810168", "frame:1", "echo"), {framing = framing, message_type = "utf8"})
-        equal(ws:receive(10), "h") -- the pong has been sent before
+        equal(ws:receive(50), "h") -- the pong has been sent before
         assert(ws:send("abc"))
-        equal(ws:receive(10), "abc")
-        local round_trip = assert(ws:ping(10))
+        equal(ws:receive(50), "abc")
+        local round_trip = assert(ws:ping(50))
         local n = ws.information.statistics
         equal(n.open_sockets, 1)
         equal(n.text_messages_sent, 1)
@@ -56,7 +56,7 @@ test("process", function()
     local before = curlwire.statistics()
     local ws = open(support.echo())
     assert(ws:send("abc"))
-    equal(ws:receive(10), "abc")
+    equal(ws:receive(50), "abc")
     equal(curlwire.statistics().bytes_sent, before.bytes_sent + 3)
     ws:close(3211)
     assert(ws:wait_closed(50))

@@ -12,7 +12,8 @@ the last step it reads until the client ends the connection, as `hang` does. HEX
 
     hs:HEX           sends these bytes instead of the 101; {accept} in them becomes the correct
                      Sec-WebSocket-Accept
-    join             (after the 101 or hs) sends the bytes of the next x in the same write as the reply
+    join             (after the 101 or hs) sends the bytes of the next x or repeat in the same write as the
+                     reply
     x:HEX            sends the bytes in one write
     drip:HEX         sends the bytes one at a time, each given to the kernel before the next
     repeat:N:HEX     sends the bytes N times
