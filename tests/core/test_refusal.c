@@ -124,6 +124,8 @@ static cw__handshake *refused_by_proxy(int http_status, const char *headers, boo
         CHECK(line(h, headers));
     CHECK(!cw__refusal_is_begun(h) && !is_ended(h));
     CHECK_INT(line(h, "\r\n"), goes_on);
+    CHECK(!cw__refusal_is_begun(h) || cw__handshake_end_ms(h, INT64_MAX) <= cw__now_ms() + 1000);
+    h->refusal.due_ms = INT64_MAX; /* the tests that follow may take any time */
     return h;
 }
 
@@ -154,7 +156,8 @@ static void test_body_of_proxy(void)
         log_text(h, CURLINFO_DATA_IN, "dy");
         CHECK(line(h, "X-Sum: 1\r\n")); /* a trailer */
         CHECK(!is_ended(h));
-        CHECK(cw__handshake_end_ms(h, INT64_MAX) <= cw__now_ms() + 1000);
+        h->refusal.due_ms = cw__now_ms();
+        CHECK(is_ended(h)); /* the time for the body is over, while libcurl still reads it */
     }
     CHECK_STR(cw__handshake_reply(h), "Retry-After: 3\r\n");
     expect_verdict(h, CURLE_ABORTED_BY_CALLBACK, CW_CONNECT_FAILED, cw__web_status_of_http(503), words);

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What the tests of reconnecting share: servers for each attempt, and a socket with short waits."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import curlwire
 from curlwire import ReconnectPolicy
-from peers import WAIT, frame, handshake, script
+from peers import frame, handshake, script
 
 AT_ONCE = ReconnectPolicy(first_delay=0.001, max_delay=0.001)
 
@@ -36,16 +35,6 @@ def ends_at_third(attempt: int) -> str:
 def refusal(status: int, *headers: str) -> str:
     lines = [f"HTTP/1.1 {status} No", "Content-Length: 0", *headers, "", ""]
     return script(handshake("\n".join(lines)), "end")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Waits for a condition of another thread."""
-    event = threading.Event()
-    for _ in range(int(WAIT * 200)):
-        if condition():
-            return
-        event.wait(0.005)
-    raise AssertionError("the condition did not come true")
 
 
 class ReconnectingWebSocket(curlwire.ReconnectingWebSocket):

@@ -2,6 +2,7 @@
 """Ends a test that hangs and prints the stack of every thread. Closes all sockets between two tests."""
 
 import faulthandler
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -17,9 +18,21 @@ LIMIT_SECONDS = 60
 collect_ignore = ["test_compression_refused.py" if HAS_COMPRESSION else "test_compression.py"]
 
 
+descriptors: list[int] = []  # the real stderr
+
+
+def pytest_configure() -> None:
+    """Keeps the real stderr. During a test, stderr is a file of pytest, which is lost if the process exits."""
+    descriptors.append(os.dup(2))
+
+
+def limit_time(seconds: float) -> None:
+    faulthandler.dump_traceback_later(seconds, exit=True, file=descriptors[0])
+
+
 @pytest.fixture(autouse=True)
 def time_limit() -> Iterator[None]:
-    faulthandler.dump_traceback_later(LIMIT_SECONDS, exit=True)
+    limit_time(LIMIT_SECONDS)
     yield
     for socket in dispatcher._sockets():
         socket.abort()

@@ -5,9 +5,10 @@ import contextlib
 import json
 import os
 import struct
+import threading
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import curlwire
@@ -62,6 +63,16 @@ def round_trip(ws: curlwire.MessageWebSocket) -> None:
     """Checks that an open socket works: sends a message and receives it back."""
     ws.send("still here")
     assert ws.recv(timeout=WAIT) == "still here"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition of another thread."""
+    event = threading.Event()
+    for _ in range(int(WAIT * 200)):
+        if condition():
+            return
+        event.wait(0.005)
+    raise AssertionError("the condition did not come true")
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -144,19 +143,18 @@ def test_a_program_does_not_wait_for_a_cancelled_ping() -> None:
         import asyncio, sys
         from curlwire import aio
         async def main():
+            asyncio.get_running_loop().slow_callback_duration = 1000  # no warnings of a busy machine
             ws = await aio.connect(sys.argv[1])
             try:
                 async with asyncio.timeout(0.01):
-                    await ws.ping(timeout=50)
+                    await ws.ping(timeout=5000)
             except TimeoutError:
                 ws.abort()
         asyncio.run(main())
     """
     program = [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(code), script("hang")]
-    start = time.monotonic()
     done = subprocess.run(program, capture_output=True, text=True, timeout=WAIT, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert time.monotonic() - start < 45
 
 
 def test_many_connections() -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import curlwire
 from curlwire import aio
-from peers import WAIT, echo, opened, opened_stream, round_trip
+from peers import WAIT, echo, opened, opened_stream, round_trip, wait_until
 
 HIGH, LOW, SIZE, COST = 100_000, 30_000, 5_000, 64
 ROUNDS = 20
@@ -192,11 +192,14 @@ def test_buffered_amount() -> None:
         readonly.buffered_amount = 1
     with stalled() as server, curlwire.connect(server.url, **MARKS) as ws:
         count = fill(ws)
-        numbers = ws.information.statistics
         wire_bytes = count * (SIZE + 8)
-        left = wire_bytes - numbers.wire_bytes_sent
+        while True:  # until the service thread writes nothing between the readings
+            left = wire_bytes - ws.information.statistics.wire_bytes_sent
+            amount = ws.buffered_amount
+            if left == wire_bytes - ws.information.statistics.wire_bytes_sent:
+                break
         if ws.framing != "curl":  # libcurl hides what it holds
-            assert left - 8 * count <= ws.buffered_amount <= left
+            assert left - 8 * count <= amount <= left
         server.reads()
         ws.flush(WAIT)
         assert ws.buffered_amount == 0
@@ -230,9 +233,10 @@ def test_on_writable() -> None:
         server.reads()
         assert news.wait(WAIT)
         ws.flush(WAIT)
+        # The dispatcher thread may get the amount of an earlier call after fill() has sent more.
+        wait_until(lambda: called[-1][1] <= LOW)
         assert 1 <= len(called) <= ROUNDS  # once for each time that there was no room
         assert called[0][0] is ws
-        assert all(amount <= LOW for _, amount, _ in called)
         assert called[0][2] != threading.get_ident()
         ws.on_writable = None
         ws.close()

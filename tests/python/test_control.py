@@ -336,7 +336,7 @@ def test_options_of_connect() -> None:
     with pytest.raises(TypeError, match="give one of them"):
         curlwire.connect(echo(), subprotocols=["a"], supported_protocols=["a"])
     with pytest.raises(curlwire.ConnectTimeout):
-        curlwire.connect(echo(), subprotocols=[], timeout=0)
+        curlwire.connect(script("hs:", "hang"), subprotocols=[], timeout=0)
 
 
 def test_subprotocol_none() -> None:

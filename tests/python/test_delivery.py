@@ -96,9 +96,9 @@ def test_all_messages_of_a_child_of_multiprocessing(
     assert [len(arrived(connection)) for connection in connections] == [MESSAGES] * 5
 
 
-# A server that reads nothing for longer than close_timeout, and longer than the 1 s that a program's exit gives
-# to closing handshakes.
-SLOW = ("stall", "wait:1600", "resume", "hang")
+# After go() the server reads nothing for longer than close_timeout, and longer than the 1 s that the exit of a
+# program gives to closing handshakes.
+SLOW = ("stall", "gate", "wait:1600", "resume", "hang")
 ENDINGS = {
     "the end of the script": "",
     "an exception": "raise ValueError",
@@ -124,9 +124,12 @@ def test_a_slow_server_gets_all_messages(way: str) -> None:
         print(sent_count, flush=True)
     """
     process = start(textwrap.dedent(program) + ENDINGS[way], connection.url)
-    sent_count, errors = process.communicate(timeout=3 * WAIT)
+    assert process.stdout is not None
+    sent_count = int(process.stdout.readline())
+    connection.go()
+    _, errors = process.communicate(timeout=3 * WAIT)
     assert "curlwire:" not in errors
-    assert len(arrived(connection)) == int(sent_count)
+    assert len(arrived(connection)) == sent_count
 
 
 def test_a_slow_server_gets_what_a_send_without_waiting_queued() -> None:
@@ -136,6 +139,7 @@ def test_a_slow_server_gets_what_a_send_without_waiting_queued() -> None:
     ws.send(bytes(12_000_000), timeout=0)
     """
     process = start(program, connection.url)
+    connection.go()
     assert process.communicate(timeout=3 * WAIT) == ("", "")
     assert connection.record()["frames"][0]["length"] == 12_000_000
 

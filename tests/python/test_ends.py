@@ -79,7 +79,7 @@ def test_another_thread_is_the_last_to_end() -> None:
             threading.main_thread().join()
             ws = curlwire.connect(URL + "/")
             ws.send("done")
-            print(ws.recv(timeout=10))
+            print(ws.recv(timeout=50))
         threading.Thread(target=late).start()
         first = curlwire.connect(URL + "/ticker")
         """

@@ -355,13 +355,14 @@ def test_ping_payload_of_keepalive() -> None:
 
 def test_unsolicited_pongs() -> None:
     """A server that drops the connection when it gets a ping, as Node's inspector does, gets pongs only."""
-    peer = Recorded("frame:3", "close:1000")
+    peer = Recorded("frame:3", "gate", "close:1000")
     ws = curlwire.MessageWebSocket(
         ping_interval=None, desired_unsolicited_pong_interval=0.01, close_timeout=0.1
     )
     assert ws.control.actual_unsolicited_pong_interval == 0
     ws.connect(peer.url)
     assert ws.control.actual_unsolicited_pong_interval == 0.01
+    peer.go()
     ws.wait_closed(WAIT)
     assert ws.close_code == 1000
     assert ws.control.actual_unsolicited_pong_interval == 0

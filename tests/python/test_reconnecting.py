@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 import curlwire
-from attempts import AT_ONCE, ReconnectingWebSocket, ends_at_third, scripts, text, wait_until
+from attempts import AT_ONCE, ReconnectingWebSocket, ends_at_third, scripts, text
 from curlwire import ReconnectPolicy
-from peers import WAIT, Recorded, echo, script
+from peers import WAIT, Recorded, echo, script, wait_until
 
 
 def test_messages_of_several_connections() -> None:

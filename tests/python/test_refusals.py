@@ -99,14 +99,33 @@ def serve() -> Iterator[Serve]:
         yield start
 
 
-def refused(server: Server, path: str = "/", **control: Any) -> HandshakeError:
-    """Connects, and returns the error."""
+def connect_to(server: Server, path: str = "/", **control: Any) -> None:
     scheme = "wss" if server.context else "ws"
     host = "localhost" if server.context else "127.0.0.1"
     control.setdefault("timeout", WAIT)
+    curlwire.connect(f"{scheme}://{host}:{server.port}{path}", ca_file=ca_file(), **control)
+
+
+def refused(server: Server, path: str = "/", **control: Any) -> HandshakeError:
+    """Connects, and returns the error."""
     with pytest.raises(HandshakeError) as caught:
-        curlwire.connect(f"{scheme}://{host}:{server.port}{path}", ca_file=ca_file(), **control)
+        connect_to(server, path, **control)
     return caught.value
+
+
+def promptly(connect: Callable[[], object]) -> HandshakeError:
+    """Connects until the error comes in less time than curlwire waits for a body, and returns this error.
+
+    On a busy machine any connect may take longer, but a connect that waits for the body always does.
+    """
+    for _ in range(30):
+        began = time.monotonic()
+        with pytest.raises(curlwire.ConnectError) as caught:
+            connect()
+        took = time.monotonic() - began
+        if isinstance(caught.value, HandshakeError) and took < BODY_S:
+            return caught.value
+    raise AssertionError(f"it took {took} s: {caught.value}")
 
 
 def kept(body: bytes) -> bytes:
@@ -163,10 +182,10 @@ def test_body(serve: Serve, answer: bytes, body: bytes, is_secure: bool) -> None
 
 @pytest.mark.parametrize("is_secure", [False, True], ids=["ws", "wss"])
 def test_body_in_pieces(serve: Serve, is_secure: bool) -> None:
-    """Each byte comes alone, in a write of its own."""
+    """Each byte comes alone, in a write of its own, and the last one while curlwire waits for the body."""
     answer = chunked(b"token ", b"expired")
     server = serve(*(bytes([byte]) for byte in answer), context=context() if is_secure else None)
-    assert refused(server).body == kept(b"token expired")
+    assert promptly(lambda: connect_to(server)).body == kept(b"token expired")
 
 
 def test_body_through_a_proxy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,12 +201,17 @@ def test_body_through_a_proxy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> 
 # ---- the body of a proxy
 
 
-def refused_by_proxy(server: Server, uri: str = "ws://server.test/", **control: Any) -> HandshakeError:
-    """Connects through the server as a proxy, and returns the error."""
+def connect_through(server: Server, uri: str = "ws://server.test/", **control: Any) -> None:
     scheme, host = ("https", "localhost") if server.context else ("http", "127.0.0.1")
     control.setdefault("timeout", WAIT)
+    curlwire.connect(uri, proxy=f"{scheme}://{host}:{server.port}", proxy_ca_file=ca_file(), **control)
+
+
+def refused_by_proxy(server: Server, uri: str = "ws://server.test/", **control: Any) -> HandshakeError:
+    """Connects through the server as a proxy, and returns the error."""
     with pytest.raises(HandshakeError) as caught:
-        curlwire.connect(uri, proxy=f"{scheme}://{host}:{server.port}", proxy_ca_file=ca_file(), **control)
+        connect_through(server, uri, **control)
+    host = "localhost" if server.context else "127.0.0.1"
     assert f"the proxy {host}:{server.port} (proxy) refused to connect " in str(caught.value)
     assert caught.value.curl_code == 22  # whatever libcurl makes of the body
     return caught.value
@@ -213,7 +237,8 @@ def test_body_of_a_proxy(serve: Serve, answer: bytes, body: bytes, is_secure: bo
 
 def test_body_of_a_proxy_in_pieces(serve: Serve) -> None:
     answer = chunked(b"token ", b"expired")
-    assert refused_by_proxy(serve(*(bytes([byte]) for byte in answer))).body == kept(b"token expired")
+    server = serve(*(bytes([byte]) for byte in answer))
+    assert promptly(lambda: connect_through(server)).body == kept(b"token expired")
     assert refused_by_proxy(serve(sized(b"says no")), "wss://server.test/").body == kept(b"says no")
     error = refused_by_proxy(serve(sized(b"wait", "Retry-After: 7", status="503 Full")))
     assert (error.http_status, error.body, error.retry_after) == (503, kept(b"wait"), 7.0)
@@ -339,31 +364,16 @@ def test_body_that_trickles(serve: Serve) -> None:
         assert bool(error.body) is KEEPS_BODY
 
 
-def promptly(server: Server, **control: Any) -> HandshakeError:
-    """Connects until the error comes in less time than curlwire waits for a body, and returns this error.
-
-    On a busy machine any connect may take longer, but a connect that waits for the body always does.
-    """
-    for _ in range(30):
-        began = time.monotonic()
-        with pytest.raises(curlwire.ConnectError) as caught:
-            curlwire.connect(f"ws://127.0.0.1:{server.port}/", **control)
-        took = time.monotonic() - began
-        if isinstance(caught.value, HandshakeError) and took < BODY_S:
-            return caught.value
-    raise AssertionError(f"it took {took} s: {caught.value}")
-
-
 def test_connect_timeout_during_a_body(serve: Serve) -> None:
     """The connect ends at its timeout, and the error is the refusal, because that is known."""
     server = serve(reply("Content-Length: 100") + b"half", is_held=True)
-    error = promptly(server, timeout=0.4)
+    error = promptly(lambda: connect_to(server, timeout=0.4))
     assert (error.http_status, error.body) == (403, kept(b"half"))
 
 
 def test_full_body_does_not_wait(serve: Serve) -> None:
     server = serve(reply("Content-Length: 1000000") + LONG, is_held=True)
-    assert promptly(server, timeout=WAIT).body == kept(LONG[:AT_MOST])
+    assert promptly(lambda: connect_to(server)).body == kept(LONG[:AT_MOST])
 
 
 def test_close_during_a_body(serve: Serve) -> None:

@@ -65,8 +65,10 @@ class Life:
                 call(me, choose)  # type: ignore[call-arg]
         except TimeoutError:
             pass
-        except curlwire.ConnectionClosed:
-            assert self.is_cut
+        except curlwire.ConnectionClosed as error:
+            # If the server stalls for send_timeout in the middle of a message, the connection is dropped.
+            assert self.is_cut or error.status is curlwire.WebErrorStatus.TIMEOUT, error
+            self.is_cut = True
 
     def ping(self, me: int, choose: random.Random) -> None:
         self.socket.ping(timeout=0.2)

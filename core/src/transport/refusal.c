@@ -58,7 +58,8 @@ size_t cw__refusal_write(char *data, size_t size, size_t count, void *user)
 }
 
 /* libcurl reads the body of a proxy byte by byte, and calls this function for each byte. It does not return before the proxy
- * pauses. Without a limit, a fast proxy would hold the service thread for ever. */
+ * pauses. Without a limit on bytes, a fast proxy would hold the service thread for ever. On a busy machine, these bytes can
+ * take longer than the time for a body. */
 int cw__refusal_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
     cw__handshake *h = user;
@@ -66,7 +67,8 @@ int cw__refusal_progress(void *user, curl_off_t down_total, curl_off_t down, cur
     (void)down_total, (void)down, (void)up_total, (void)up;
     if (!h || !h->is_refused)
         return 0;
-    if (h->refusal.is_begun && h->refusal.body_bytes == CW_REFUSAL_BODY_AT_MOST)
+    if (h->refusal.is_begun &&
+        (h->refusal.body_bytes == CW_REFUSAL_BODY_AT_MOST || cw__now_ms() >= h->refusal.due_ms))
         return 1;
     return h->refusal.read_bytes++ == READ_BYTES_AT_MOST;
 }
