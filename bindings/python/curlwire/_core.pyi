@@ -1214,6 +1214,7 @@ class WebSocket:
     def _on_readable(self) -> None: ...
     def _wake(self, is_in_callback: bool, /) -> None: ...
     def _poll_end(self) -> None: ...
+    def _ping_start(self, timeout: _Timeout, /) -> Ping: ...
     def _try_send(
         self, data: str | ReadableBuffer, text: bool | None, compress: bool | None, /
     ) -> _Soon[None] | None: ...
@@ -1431,6 +1432,17 @@ class MessageWebSocket(WebSocket):
         self, stream: object, is_first: bool, timeout: _Timeout = DEFAULT, /
     ) -> MessageBuffer: ...
     def _write(self, data: ReadableBuffer, /) -> int: ...
+
+@final
+class Ping:
+    """A ping for which an event loop waits. Only the package makes it."""
+    def result(self) -> float | None:
+        """Returns the round-trip time in seconds, a float, or None if the pong has not come.
+
+        Raises ConnectionClosed if closing has begun before it came.
+        """
+    def end(self) -> None:
+        """Forgets the ping: nothing waits for its pong any more. A second call does nothing."""
 
 @disjoint_base
 class LoopSocket:

@@ -59,6 +59,7 @@ typedef enum type_index {
     TYPE_DONE,
     TYPE_MESSAGES,
     TYPE_RECEIVING,
+    TYPE_PING,
     TYPE_DATA_READER,
     TYPE_DATA_WRITER,
     TYPE_COOKIE_JAR,
@@ -473,6 +474,13 @@ keyword_method websocket_close, websocket_wait_closed;
 fast_method websocket_exit;
 /* websocket_is_pending returns whether run_forever still has to wait for the end of this socket. */
 plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
+
+/* ---- From pinging.c: pings of both classes ------------------------------------------------------------------- */
+
+bool add_ping_type(PyObject *module, module_state *state);
+extern const char ping_doc[], ping_start_doc[];
+keyword_method websocket_ping;
+PyObject *websocket_ping_start(PyObject *self, PyObject *timeout);
 
 /* ---- From own_loop.c: handlers in a loop of the program --------------------------------------------------- */
 
