@@ -879,6 +879,13 @@ CW_API bool cw_header_next(const char *lines, size_t len_bytes, size_t *at_bytes
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes, size_t *len_bytes);
 
+/* Says whether the connection is open, and if not, how it has ended. It sends nothing and takes no message.
+ * Returns  CW_OK: it is open
+ * Errors   CW_CLOSED: closing has begun, or writing has failed; the message says how, as that of a send. CW_INVALID_STATE: it has
+ *          not been open; CW_AFTER_FORK
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_check_open(cw_socket *s);
+
 /* Returns whether reading may end here without an error. A binding calls it when an iteration over messages gets
  * CW_CLOSED; cw_socket_read applies the same rule itself. The close code decides, not was_clean.
  * Returns  true after this program closed or aborted the connection, and after the peer closed it with code 1000 or

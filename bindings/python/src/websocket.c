@@ -288,6 +288,7 @@ static PyMethodDef methods[] = {
     {"_poll_end", websocket_poll_end, METH_NOARGS, poll_end_doc},
     {"_ping_start", websocket_ping_start, METH_O, ping_start_doc},
     {"_try_send", FAST(websocket_try_send), METH_FASTCALL, try_send_doc},
+    {"_end_error", websocket_end_error, METH_NOARGS, end_error_doc},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
      "_is_pending($self, /)\n--\n\nReturns whether run_forever() still has to wait for this socket."},
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,
