@@ -271,7 +271,7 @@ static void test_check_open(void)
 
     s = open_raw(&p);
     cw__mutex_lock(&s->lock);
-    cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionReset, "writing has failed");
+    cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "writing has failed");
     s->out.is_broken = true; /* the state is still open */
     cw__mutex_unlock(&s->lock);
     CHECK_STATUS(cw_socket_check_open(s), CW_CLOSED);
