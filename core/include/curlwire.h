@@ -879,6 +879,13 @@ CW_API bool cw_header_next(const char *lines, size_t len_bytes, size_t *at_bytes
  * Thread   any; takes the socket's lock */
 CW_API bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_bytes, size_t *len_bytes);
 
+/* Says whether the connection is open, and if not, how it has ended. It sends nothing and takes no message.
+ * Returns  CW_OK: it is open
+ * Errors   CW_CLOSED: closing has begun, or writing has failed; the message says how, as that of a send. CW_INVALID_STATE: it has
+ *          not been open; CW_AFTER_FORK
+ * Thread   any; takes the socket's lock */
+CW_API cw_status cw_socket_check_open(cw_socket *s);
+
 /* Returns whether reading may end here without an error. A binding calls it when an iteration over messages gets
  * CW_CLOSED; cw_socket_read applies the same rule itself. The close code decides, not was_clean.
  * Returns  true after this program closed or aborted the connection, and after the peer closed it with code 1000 or
@@ -1235,7 +1242,7 @@ CW_API cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us);
 /* A ping that a program has sent without waiting for its pong. */
 typedef struct cw_ping cw_ping;
 
-/* Sends a ping and returns at once. cw_ping_result returns the result. CW_EVENT_CHANGED says when to ask for it.
+/* Sends a ping and returns at once. cw_ping_result returns the result. CW_EVENT_PONG says when to ask for it.
  * Returns  CW_OK
  * Errors   CW_CLOSED; CW_INVALID_STATE; CW_WOULD_BLOCK if 64 pings wait already; CW_NO_MEMORY; CW_AFTER_FORK
  * Thread   any; takes the socket's lock
@@ -1407,7 +1414,8 @@ typedef enum cw_event_type {
     CW_EVENT_TRACE = 64, /* a line of the trace; subscribing to it begins a trace, as trace_file does */
     CW_EVENT_READABLE =
         128, /* between poll_begin and poll_end, the service thread has read, or a close has begun */
-    CW_EVENT_CHANGED = 256 /* a call that would have had to wait may now have its result */
+    CW_EVENT_CHANGED = 256, /* a call that would have had to wait may now have its result */
+    CW_EVENT_PONG = 512 /* pings of cw_socket_ping_start have a result: a pong, or the end of the connection */
 } cw_event_type;
 
 /* CW_EVENT_CHANGED is for a scheduler of coroutines: it makes each call with a timeout of 0, and makes a call that returned
@@ -1416,7 +1424,9 @@ typedef enum cw_event_type {
  * subscribed to it, only the service thread reads the connection.
  * CW_EVENT_TRACE: at most 256 KiB of lines wait in a socket. Further ones are dropped, and the next line that has room
  * says how many. docs/tracing.md says what the lines have, and what is masked.
- * CW_EVENTS_ALL has neither of the two. */
+ * CW_EVENT_PONG comes for what the calling thread has done, too: an event loop may read the pong itself. The event comes
+ * once for several pings. So ask for the result of each.
+ * CW_EVENTS_ALL has none of the three. */
 
 #define CW_EVENTS_ALL 191u
 

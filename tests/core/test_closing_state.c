@@ -241,6 +241,44 @@ static void test_shut_down_without_time(void)
     raw_finish(&p);
 }
 
+/* The question whether a connection is open sends nothing, and takes no message. */
+static void test_check_open(void)
+{
+    cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
+    cw_event *e = NULL;
+    raw_frame f;
+    raw_peer p;
+
+    CHECK_STATUS(cw_socket_check_open(s), CW_INVALID_STATE);
+    CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
+    CHECK_STATUS(cw_socket_check_open(s), CW_CLOSED);
+    CHECK_HAS(cw_error_message(), "closed by this program");
+    cw_socket_release(s);
+
+    s = open_raw(&p);
+    CHECK_STATUS(cw_socket_check_open(s), CW_OK);
+    RAW_SEND(&p, "\x81\x01x\x88\x05\x0f\xa0"
+                 "bye");
+    CHECK_CLOSED(s, 4000, true);
+    CHECK_STATUS(cw_socket_check_open(s), CW_CLOSED);
+    CHECK_HAS(cw_error_message(), "closed the connection with code 4000: bye");
+    CHECK(raw_next(&p, &f));
+    CHECK_INT(f.head.opcode, CW__OP_CLOSE); /* nothing came before it */
+    free(f.payload);
+    CHECK_STATUS(cw_socket_receive(s, 0, &e), CW_OK);
+    cw_event_free(e);
+    raw_finish(&p);
+
+    s = open_raw(&p);
+    cw__mutex_lock(&s->lock);
+    cw__error_set(&s->fault, CW_CLOSED, CW_WEB_ConnectionAborted, "writing has failed");
+    s->out.is_broken = true; /* the state is still open */
+    cw__mutex_unlock(&s->lock);
+    CHECK_STATUS(cw_socket_check_open(s), CW_CLOSED);
+    CHECK_STR(cw_error_message(), "writing has failed");
+    raw_finish(&p);
+}
+
 /* A local close is a normal end in every state of the socket. After it there is nothing to wait for. */
 static void test_closed_locally(void)
 {
@@ -467,6 +505,7 @@ static void check_in_child(void)
     CHECK(!cw_socket_get_closed(inherited, &code, reason, 0, NULL)); /* without a buffer for the reason */
     CHECK_INT(reason[0], 'x');
     CHECK(!cw_socket_ended_normally(inherited));
+    CHECK_STATUS(cw_socket_check_open(inherited), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_wait_closed(inherited, 0), CW_AFTER_FORK);
     CHECK_STATUS(cw_socket_close_start(inherited, 1000, NULL, 0), CW_AFTER_FORK);
 }
@@ -499,6 +538,7 @@ static const harness_test tests[] = {
     {"the end of a program: our close frame is written first", test_shut_down_after_violation},
     {"the end of a program, without time", test_shut_down_without_time},
     {"a close of our own is a normal end in every state", test_closed_locally},
+    {"the question whether a connection is open", test_check_open},
     {"RFC 6455 5.5.1: no pong after a close frame", test_pong_owed},
     {"an owed pong is sent before our close frame", test_pong_before_close},
     {"the peer closes after a write has failed", test_broken},

@@ -14,7 +14,7 @@ import pytest
 import curlwire
 from curlwire import ConnectionClosed, SocketMessageType, StateError
 from loops import Job, Loop, loop, round_trip, turn, until
-from peers import WAIT, Recorded, echo, frame, script, text
+from peers import Recorded, echo, frame, script, text
 from test_tls import address, folder
 
 __all__ = ["loop"]
@@ -341,14 +341,6 @@ def test_try_send_checks_its_argument_and_its_loop(loop: Loop) -> None:
     ws = loop.run(first)
     loop.run(second)
     ws.abort()
-
-
-def test_ping_in_a_loop(loop: Loop) -> None:
-    async def main() -> None:
-        async with loop.api.connect(echo()) as ws:
-            assert 0 <= await ws.ping() < WAIT
-
-    loop.run(main)
 
 
 # ---- handlers

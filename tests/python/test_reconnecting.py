@@ -15,6 +15,7 @@ import pytest
 import curlwire
 from attempts import AT_ONCE, ReconnectingWebSocket, ends_at_third, scripts, text
 from curlwire import ReconnectPolicy
+from curlwire.reconnecting_base import end_of
 from peers import WAIT, Recorded, echo, script, wait_until
 
 
@@ -390,6 +391,28 @@ def test_many_threads_send_while_connections_are_lost() -> None:
     for number in range(count):
         mine = [int(message.split(".")[1]) for message in got if message.startswith(f"{number}.")]
         assert mine == sorted(mine)
+
+
+def test_the_reason_of_an_end() -> None:
+    """Asking for it sends nothing, and takes no message."""
+    new = end_of(curlwire.MessageWebSocket())
+    assert (new.code, new.reason) == (1006, str(new))
+    assert "not connected" in new.reason
+    peer = Recorded(text("kept"), "gate", "close:4001", "frame:1", "end")
+    with curlwire.connect(peer.url) as ws:
+        assert str(end_of(ws)) == "the connection has ended"
+        peer.go()
+        ws.wait_closed(WAIT)
+        reason = end_of(ws)
+        assert (reason.code, reason.was_clean, reason.__traceback__) == (4001, True, None)
+        assert "code 4001" in str(reason)
+        assert ws.recv(WAIT) == "kept"
+    assert [frame["opcode"] for frame in peer.record()["frames"]] == [8]
+    lost = curlwire.connect(script("end"))
+    lost.wait_closed(WAIT)
+    reason = end_of(lost)
+    assert reason.code == 1006
+    assert isinstance(reason.__cause__, OSError)
 
 
 def test_ping_and_facts() -> None:

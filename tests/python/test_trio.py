@@ -13,7 +13,7 @@ import trio.testing
 from curlwire import ConnectionClosed
 from curlwire import trio as api
 from loops import polled
-from peers import WAIT, echo
+from peers import WAIT, Recorded, echo
 
 
 def test_each_call_is_a_checkpoint() -> None:
@@ -110,6 +110,99 @@ def test_a_nursery_in_on_connected_ends_with_the_socket() -> None:
             await ws.connect()
 
     trio.run(main)
+
+
+def test_the_end_of_trio_cancels_a_nursery_in_on_connected() -> None:
+    """Its group of Cancelled counts as a cancellation: the socket closes with 1001, and calls no handler."""
+    peer = Recorded("frame:1", "close:1001", "end")
+    closed: list[Any] = []
+
+    async def main() -> api.ReconnectingWebSocket:
+        began = trio.Event()
+
+        async def on_connected(*_: object) -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep_forever)
+                began.set()
+                await trio.sleep_forever()
+
+        ws = api.ReconnectingWebSocket(peer.url)
+        ws.on_connected = on_connected
+        ws.on_closed = lambda _, args: closed.append(args)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ws.connect)
+            await began.wait()
+            nursery.cancel_scope.cancel()
+        assert ws.state == "connecting"  # a cancelled connect() leaves it to go on
+        return ws
+
+    ws = trio.run(main)
+    assert (ws.state, closed) == ("closed", [])
+    assert isinstance(ws._driver.error, ConnectionClosed)
+    assert peer.record()["frames"][0]["payload"] == f"{1001:04x}"
+
+
+async def fail_when_cancelled() -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        raise ValueError("in the cleanup")
+
+
+def reported(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Returns the exceptions in the groups that were logged."""
+    errors = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    return [str(one) for error in errors if isinstance(error, ExceptionGroup) for one in error.exceptions]
+
+
+def test_a_failure_beside_a_cancellation_in_on_connected(caplog: pytest.LogCaptureFixture) -> None:
+    """close() cancels on_connected. What else its nursery raises is reported, and ends nothing."""
+
+    async def main() -> None:
+        began = trio.Event()
+
+        async def on_connected(*_: object) -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(fail_when_cancelled)
+                await trio.testing.wait_all_tasks_blocked()
+                began.set()
+                await trio.sleep_forever()
+
+        ws = api.ReconnectingWebSocket(echo())
+        ws.on_connected = on_connected
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ws.connect)
+            await began.wait()
+            nursery.cancel_scope.cancel()
+        await ws.close()
+        assert ws.state == "closed"
+
+    trio.run(main)
+    assert reported(caplog) == ["in the cleanup"]
+
+
+def test_a_failure_beside_a_cancellation_in_a_handler(caplog: pytest.LogCaptureFixture) -> None:
+    """The end of trio cancels a handler. It does not make trio crash."""
+
+    async def main() -> None:
+        began = trio.Event()
+
+        async def on_message_received(*_: object) -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(fail_when_cancelled)
+                await trio.testing.wait_all_tasks_blocked()
+                began.set()
+                await trio.sleep_forever()
+
+        ws = api.MessageWebSocket()
+        ws.on_message_received = on_message_received
+        await ws.connect(echo())
+        await ws.send("x")
+        await began.wait()
+        await ws.close()
+
+    trio.run(main)
+    assert reported(caplog) == ["in the cleanup"]
 
 
 def test_cancelled_block_closes_in_the_background() -> None:

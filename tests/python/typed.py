@@ -248,5 +248,8 @@ def compat_sync() -> None:
     with compat_client.connect("ws://localhost/") as ws:
         assert_type(ws.recv(timeout=1, decode=False), bytes)
         assert_type(ws.wait_closed(timeout=1), bool)
-    for ws in compat_client.connect("ws://localhost/", legacy=False):
+    for ws in compat_client.connect("ws://localhost/", legacy=False, open_timeout=3):
         assert_type(ws, compat_client.ClientConnection)
+    assert_type(compat_client.unix_connect("/tmp/x", max_size=None), compat_client.ClientConnection)
+    assert_type(compat_client.unix_connect("/tmp/x", legacy=False), compat_client.reconnect)
+    compat_client.connect("ws://localhost/", max_sise=1)  # type: ignore[call-overload]

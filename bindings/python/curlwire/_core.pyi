@@ -30,6 +30,7 @@ from typing_extensions import Buffer, Unpack, disjoint_base
 from curlwire.batching import Batch
 from curlwire.cookies import Cookie
 from curlwire.defaults import DEFAULT, Default
+from curlwire.errors import WebSocketError
 from curlwire.information import BandwidthStatistics, BuildInfo, ClosedEventArgs, Headers, Information
 from curlwire.options import MessageOptions, Options
 from curlwire.streams import InputStream, MessageStream, OutputStream
@@ -1214,9 +1215,11 @@ class WebSocket:
     def _on_readable(self) -> None: ...
     def _wake(self, is_in_callback: bool, /) -> None: ...
     def _poll_end(self) -> None: ...
+    def _ping_start(self, timeout: _Timeout, /) -> Ping: ...
     def _try_send(
         self, data: str | ReadableBuffer, text: bool | None, compress: bool | None, /
     ) -> _Soon[None] | None: ...
+    def _end_error(self) -> WebSocketError | None: ...
     def _is_pending(self) -> bool: ...
     def _has_handlers(self) -> bool: ...
     def _let_go(self) -> None: ...
@@ -1431,6 +1434,17 @@ class MessageWebSocket(WebSocket):
         self, stream: object, is_first: bool, timeout: _Timeout = DEFAULT, /
     ) -> MessageBuffer: ...
     def _write(self, data: ReadableBuffer, /) -> int: ...
+
+@final
+class Ping:
+    """A ping for which an event loop waits. Only the package makes it."""
+    def result(self) -> float | None:
+        """Returns the round-trip time in seconds, a float, or None if the pong has not come.
+
+        Raises ConnectionClosed if closing has begun before it came.
+        """
+    def end(self) -> None:
+        """Forgets the ping: nothing waits for its pong any more. A second call does nothing."""
 
 @disjoint_base
 class LoopSocket:

@@ -12,7 +12,7 @@ from curlwire._core import MessageReceivedEventArgs, MessageWebSocket, MessageWe
 from curlwire.connecting import add_headers
 from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
 from curlwire.information import ClosedEventArgs
-from curlwire.reconnect_policy import KEPT_SOCKETS, Attempts, Target, Unsent, closed_here, stored
+from curlwire.reconnect_policy import KEPT_SOCKETS, Attempts, Target, Unsent, closed_here
 
 _Socket = TypeVar("_Socket")
 
@@ -30,15 +30,12 @@ class Deadline:
 
 
 def end_of(ws: MessageWebSocket) -> ConnectionClosed:
-    """Returns the exception that tells how a connection has ended. A ping raises it, and sends nothing then."""
-    try:
-        ws.ping(0)
-    except ConnectionClosed as error:
-        stored(error)
+    """Returns the exception that tells how a connection has ended."""
+    error = ws._end_error()
+    if isinstance(error, ConnectionClosed):
         return error
-    except Exception as error:  # such as StateError
-        return ConnectionClosed(str(error), code=1006, reason=str(error))
-    return ConnectionClosed("the connection has ended", code=1006)
+    reason = "the connection has ended" if error is None else str(error)  # such as a StateError
+    return ConnectionClosed(reason, code=1006, reason=reason)
 
 
 class DriverBase(Generic[_Socket]):

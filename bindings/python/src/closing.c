@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The methods that end a socket or wait for its end: close(), wait_closed(), abort(), run_forever() and __exit__(). Both
- * classes have them, and websocket.c lists them. */
+/* The methods that end a socket, wait for its end or tell of it: close(), wait_closed(), abort(), run_forever() and __exit__().
+ * Both classes have them, and websocket.c lists them. */
 #include "state.h"
 
 #include <limits.h>
@@ -156,6 +156,20 @@ PyObject *websocket_exit(PyObject *self, PyObject *const *args, Py_ssize_t count
     (void)raise_status(ws->state, ws, status);
     add_note(args[1]);
     Py_RETURN_NONE;
+}
+
+const char end_error_doc[] = "_end_error($self, /)\n--\n\n"
+                             "Returns the exception that says how the connection has ended, as a send raises "
+                             "it; None while it is open.\n\n"
+                             "Sends nothing and takes no message.";
+
+PyObject *websocket_end_error(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    websocket *ws = (websocket *)self;
+    blocking b;
+    blocking_begin(ws->state, &b);
+    cw_status status = blocking_end(&b, cw_socket_check_open(ws->socket));
+    return status == CW_OK ? Py_NewRef(Py_None) : error_of_status(ws, status);
 }
 
 PyObject *websocket_is_pending(PyObject *self, PyObject *Py_UNUSED(none))

@@ -168,7 +168,8 @@ static const char *limit_hint(websocket *ws)
     }
 }
 
-static PyObject *raise_as(module_state *state, websocket *ws, cw_status status, const char *name)
+/* Returns the exception of a failed call; NULL if another one is set. name: as for error_of_core. */
+static PyObject *make_error(module_state *state, websocket *ws, cw_status status, const char *name)
 {
     if (PyErr_Occurred()) /* a signal handler has raised, which ended the call */
         return NULL;
@@ -182,7 +183,17 @@ static PyObject *raise_as(module_state *state, websocket *ws, cw_status status, 
     PyObject *core_text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
     PyObject *text = core_text != NULL ? PyUnicode_FromFormat("%U%s", core_text, limit_hint(ws)) : NULL;
     Py_XDECREF(core_text);
-    PyObject *error = error_of_core(state, ws, status, name, text);
+    return error_of_core(state, ws, status, name, text);
+}
+
+PyObject *error_of_status(websocket *ws, cw_status status)
+{
+    return make_error(ws->state, ws, status, cw_status_name(status));
+}
+
+static PyObject *raise_as(module_state *state, websocket *ws, cw_status status, const char *name)
+{
+    PyObject *error = make_error(state, ws, status, name);
     if (error != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
         Py_DECREF(error);

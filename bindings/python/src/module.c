@@ -282,7 +282,7 @@ static int module_exec(PyObject *module)
         add_data_enums(module, state) && add_data_reader_type(module, state) &&
         add_data_writer_type(module, state) && add_mailbox_type(module, state) &&
         add_cookie_jar_type(module, state) && add_done_type(module, state) &&
-        add_messages_type(module, state) && add_receiving_type(module, state) &&
+        add_messages_type(module, state) && add_receiving_type(module, state) && add_ping_type(module, state) &&
         add_loop_socket_type(module, state) && add_reconnect_type(module) &&
         PyModule_AddStringConstant(module, "version", cw_version()) == 0 &&
         PyModule_AddStringConstant(module, "libcurl_version", cw_libcurl_version()) == 0 &&

@@ -59,6 +59,7 @@ typedef enum type_index {
     TYPE_DONE,
     TYPE_MESSAGES,
     TYPE_RECEIVING,
+    TYPE_PING,
     TYPE_DATA_READER,
     TYPE_DATA_WRITER,
     TYPE_COOKIE_JAR,
@@ -201,6 +202,8 @@ cw_status blocking_end(blocking *b, cw_status status);
 /* Sets the exception for a failed call of the core. This thread must not have called the core since. Returns NULL.
  *   ws   the socket that the call was for, or NULL */
 PyObject *raise_status(module_state *state, websocket *ws, cw_status status);
+/* Returns the exception that raise_status would set; NULL if it is no exception of the package, such as MemoryError, which is set. */
+PyObject *error_of_status(websocket *ws, cw_status status);
 /* Sets the exception for a failed connect: MemoryError for CW_NO_MEMORY, ArgumentError or StateError if the caller made a
  * mistake, else ConnectError. Returns NULL. */
 PyObject *raise_connect(websocket *ws, cw_status status);
@@ -468,11 +471,18 @@ extern const char connect_doc[], set_request_header_doc[], add_request_header_do
 keyword_method websocket_connect, websocket_set_request_header, websocket_add_request_header,
     websocket_set_connected_socket;
 
-extern const char close_doc[], wait_closed_doc[], abort_doc[], run_forever_doc[], exit_doc[];
+extern const char close_doc[], wait_closed_doc[], abort_doc[], run_forever_doc[], exit_doc[], end_error_doc[];
 keyword_method websocket_close, websocket_wait_closed;
 fast_method websocket_exit;
 /* websocket_is_pending returns whether run_forever still has to wait for the end of this socket. */
-plain_method websocket_abort, websocket_run_forever, websocket_is_pending;
+plain_method websocket_abort, websocket_run_forever, websocket_end_error, websocket_is_pending;
+
+/* ---- From pinging.c: pings of both classes ------------------------------------------------------------------- */
+
+bool add_ping_type(PyObject *module, module_state *state);
+extern const char ping_doc[], ping_start_doc[];
+keyword_method websocket_ping;
+PyObject *websocket_ping_start(PyObject *self, PyObject *timeout);
 
 /* ---- From own_loop.c: handlers in a loop of the program --------------------------------------------------- */
 

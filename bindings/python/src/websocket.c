@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The type WebSocket, the base of MessageWebSocket and StreamWebSocket. This file has the life of the object, pings,
+/* The type WebSocket, the base of MessageWebSocket and StreamWebSocket. This file has the life of the object,
  * batches, and the tables of methods and attributes. Files earlier in state.h implement many of these. This file handles
  * neither messages nor streams. */
 #include "state.h"
@@ -124,29 +124,6 @@ static void websocket_dealloc(PyObject *self)
     }
     free_object(self);
     Py_DECREF(type);
-}
-
-PyDoc_STRVAR(ping_doc,
-             "ping($self, /, timeout=curlwire.DEFAULT)\n--\n\n"
-             "Sends a ping, waits for its pong, and returns the round-trip time in seconds, a float.\n\n"
-             "timeout: seconds. None = no limit; the default is control.ping_timeout.\n"
-             "Raises WebSocketTimeout, ConnectionClosed, StateError. Blocks until the pong has arrived. Any\n"
-             "number of threads may call it at the same time.");
-
-static PyObject *websocket_ping(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
-{
-    static const signature sig = {METHOD_PING, "ping", 0, {"timeout", NULL}, 0};
-    websocket *ws = (websocket *)self;
-    int timeout_ms;
-    if (!parse_only_timeout(ws, &sig, args, count, names, &timeout_ms))
-        return NULL;
-    int64_t rtt_us = 0;
-    blocking b;
-    blocking_begin(ws->state, &b);
-    cw_status status = blocking_end(&b, cw_socket_ping(ws->socket, timeout_ms, &rtt_us));
-    if (status != CW_OK)
-        return raise_status(ws->state, ws, status);
-    return PyFloat_FromDouble((double)rtt_us / 1e6);
 }
 
 PyDoc_STRVAR(flush_doc,
@@ -309,7 +286,9 @@ static PyMethodDef methods[] = {
     {"_on_readable", websocket_on_readable, METH_NOARGS, on_readable_doc},
     {"_wake", websocket_wake, METH_O, wake_doc},
     {"_poll_end", websocket_poll_end, METH_NOARGS, poll_end_doc},
+    {"_ping_start", websocket_ping_start, METH_O, ping_start_doc},
     {"_try_send", FAST(websocket_try_send), METH_FASTCALL, try_send_doc},
+    {"_end_error", websocket_end_error, METH_NOARGS, end_error_doc},
     {"_is_pending", websocket_is_pending, METH_NOARGS,
      "_is_pending($self, /)\n--\n\nReturns whether run_forever() still has to wait for this socket."},
     {"_has_handlers", websocket_has_any_handler, METH_NOARGS,

@@ -43,9 +43,10 @@ static void queue_close(cw_socket *s, int code, const char *reason, size_t reaso
         cw__closing_ended_locked(s, "no memory for a close frame: free memory and connect again");
 }
 
-/* Makes the service thread read from now on. It waits for the peer's close frame or the end of TCP. */
+/* Ends the pings, and makes the service thread read from now on. It waits for the peer's close frame or the end of TCP. */
 static void hand_to_service(cw_socket *s)
 {
+    cw__pings_failed_locked(s);
     cw__inbound_give_back_locked(s);
     cw__socket_wake_locked(s);
     cw__socket_attend_locked(s);

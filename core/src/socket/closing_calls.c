@@ -23,6 +23,21 @@ bool cw_socket_get_closed(cw_socket *s, int *code, char *reason, size_t size_byt
     return was_clean;
 }
 
+cw_status cw_socket_check_open(cw_socket *s)
+{
+    cw_status status = cw__socket_check(s);
+
+    if (status == CW_OK)
+        status = cw__socket_check_connected(s);
+    if (status != CW_OK)
+        return status;
+    cw__mutex_lock(&s->lock);
+    if (cw__socket_state(s) != CW_STATE_OPEN || s->out.is_broken)
+        status = cw__closing_fail_locked(s);
+    cw__mutex_unlock(&s->lock);
+    return status;
+}
+
 bool cw_socket_ended_normally(cw_socket *s)
 {
     bool is_normal;

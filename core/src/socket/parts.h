@@ -97,6 +97,7 @@ typedef struct cw__ping {
     uint64_t number;
     int64_t sent_us, rtt_us;
     bool is_answered;
+    bool is_started; /* by cw_socket_ping_start: CW_EVENT_PONG tells of its result */
 } cw__ping;
 
 /* The answer to a ping from the peer. */

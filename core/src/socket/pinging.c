@@ -26,7 +26,8 @@ cw_status cw_socket_ping_start(cw_socket *s, cw_ping **out)
     if (status == CW_OK) {
         cw__socket_hold(s);
         p->s = s;
-        if (!s->in.receiver) /* no caller reads the connection, so the service thread must read the pong */
+        p->waiting.is_started = true;
+        if (!s->in.receiver && !s->in.is_looped) /* nobody polls, so the service thread must read the pong */
             cw__inbound_give_back_locked(s);
     }
     cw__mutex_unlock(&s->lock);

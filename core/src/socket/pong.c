@@ -119,8 +119,17 @@ void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_
         if (!p->is_answered && p->number <= number) {
             p->rtt_us = now_us - p->sent_us;
             p->is_answered = true;
+            if (p->is_started)
+                cw__socket_post_locked(s, CW_EVENT_PONG);
         }
     cw__socket_changed_locked(s);
+}
+
+void cw__pings_failed_locked(cw_socket *s)
+{
+    for (const cw__ping *p = s->pings.waiting; p; p = p->next)
+        if (p->is_started && !p->is_answered)
+            cw__socket_post_locked(s, CW_EVENT_PONG);
 }
 
 /* ---- The clocks of keepalive (ping.c says what they are for) ---- */

@@ -286,6 +286,8 @@ static cw_event *next_event(cw_socket *s)
     if (!e)
         e = take_pending(s, CW_EVENT_WRITABLE);
     if (!e)
+        e = take_pending(s, CW_EVENT_PONG);
+    if (!e)
         e = take_pending(s, CW_EVENT_CLOSED);
     return e;
 }

@@ -234,6 +234,8 @@ static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
 }
 /* Handles a pong: it answers the ping with the same number, and all earlier pings. */
 void cw__pings_answered_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
+/* Tells that the pings of cw_socket_ping_start get no pong any more, because closing has begun. */
+void cw__pings_failed_locked(cw_socket *s);
 /* Return the intervals of the keepalive pings, and of the unsolicited pongs; 0 or negative = there are none. */
 int64_t cw__pings_interval_ms(const cw_socket *s);
 int64_t cw__pongs_interval_ms(const cw_socket *s);

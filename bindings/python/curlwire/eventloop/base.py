@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 _CONNECTED, _CONNECT_FAILED, _CLOSED, _WRITABLE, _READABLE = 8, 16, 2, 4, 128  # the values of cw_event_type
-_CERTIFICATE, _TRACE = 32, 64
-_EVENTS = _CONNECTED | _CONNECT_FAILED | _CLOSED | _WRITABLE | _READABLE | _CERTIFICATE
+_CERTIFICATE, _TRACE, _PONG = 32, 64, 512
+_EVENTS = _CONNECTED | _CONNECT_FAILED | _CLOSED | _WRITABLE | _READABLE | _CERTIFICATE | _PONG
 TIMEOUT = _core.WebErrorStatus.TIMEOUT
 _GONE = 1011  # the close code of a block that an exception leaves
 
@@ -112,6 +112,7 @@ class Socket(Handlers[Core]):
         self._is_in_hub = False
         self._fd = -1  # the descriptor that the loop polls; -1 = none
         self._waiter: _Waiter | None = None
+        self._pings: list[_Waiter] = []  # tasks in ping()
         self._writers: deque[Future[None]] = deque()
         self._writable: Future[None] | None = None
         self._changes: list[Future[None]] = []  # tasks in connect() and wait_closed()
@@ -187,6 +188,9 @@ class Socket(Handlers[Core]):
             if self._writable is not None and not self._writable.done():
                 self._writable.set_result(None)
             self._tell_writable()
+        elif event == _PONG:
+            for waiter in self._pings:
+                waiter.try_again()
         elif event == _TRACE:
             self._tell_trace(line or "")
         elif event == _CERTIFICATE:
@@ -378,9 +382,27 @@ class Socket(Handlers[Core]):
         """Sends a ping, waits for its pong, and returns the round-trip time in seconds.
 
         timeout: seconds. None = no limit; the default is control.ping_timeout.
-        Raises WebSocketTimeout, ConnectionClosed, StateError.
+        Raises WebSocketTimeout, also if 64 tasks wait for pongs already; ConnectionClosed, StateError.
         """
-        return await self._loop().run_in_thread(self._core.ping, timeout)
+        loop = self._loop()
+        await self._checkpoint()
+        ping = self._core._ping_start(timeout)
+        waiter = _Waiter(ping.result, loop.create_future())
+        self._pings.append(waiter)
+        limit = self._seconds(timeout, self._core.control.ping_timeout)
+        try:
+            async with loop.timeout(limit):
+                return cast(float, await waiter.future)
+        except TimeoutError:
+            raise WebSocketTimeout(
+                f"timed out after {limit:g} s while waiting for a pong; "
+                "pass timeout=None to wait without a limit",
+                status=TIMEOUT,
+                option="ping_timeout" if isinstance(timeout, Default) else None,
+            ) from None
+        finally:
+            self._pings.remove(waiter)
+            ping.end()
 
     async def __aenter__(self) -> Self:
         return self

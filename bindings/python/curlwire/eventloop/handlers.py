@@ -111,10 +111,16 @@ class Handlers(Facts[Core]):
                 await result
         except Exception as error:
             self._report(error)
+        except BaseExceptionGroup as group:
+            assert self._hub is not None
+            raise self._hub.report_part(self._failure_text(), group) from None
+
+    def _failure_text(self) -> str:
+        return f"a handler of {self!r} has failed"
 
     def _report(self, error: Exception) -> None:
         if self._hub is not None:
-            self._hub.report(f"a handler of {self!r} has failed", error)
+            self._hub.report(self._failure_text(), error)
 
     def _spawn(self, coroutine: "Coroutine[Any, Any, None]") -> Task:
         """Runs a coroutine, which keeps this socket alive."""

@@ -132,6 +132,19 @@ class Hub(ABC):
             return True
         return False
 
+    def is_cancellation(self, error: BaseException) -> bool:
+        """Returns whether a task was cancelled. A nursery of trio puts its cancellations in a group."""
+        if isinstance(error, BaseExceptionGroup):
+            return error.split(self.cancelled)[1] is None
+        return isinstance(error, self.cancelled)
+
+    def report_part(self, message: str, group: BaseExceptionGroup[BaseException]) -> BaseException:
+        """Reports the exceptions in a group, and returns the rest of it to raise, such as cancellations."""
+        failures, rest = group.split(Exception)
+        if failures is not None:
+            self.report(message, failures)
+        return group if rest is None else rest
+
     def bind(self, core: _core.WebSocket) -> None:  # noqa: B027 # asyncio alone needs it
         """Lets the core check that its calls come from this loop."""
 

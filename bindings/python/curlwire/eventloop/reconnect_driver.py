@@ -118,12 +118,12 @@ class Driver(DriverBase[MessageWebSocket]):
         try:
             try:
                 await self._drive()
-            except hub.cancelled:  # the loop ends
-                if self.newest is not None:
-                    self.newest._core.close(1001)
-                self._finish(closed_here())
-                raise
             except BaseException as caught:
+                if hub.is_cancellation(caught):  # the loop ends
+                    if self.newest is not None:
+                        self.newest._core.close(1001)
+                    self._finish(closed_here())
+                    raise
                 error = stored(caught)
             self._finish(error)
             await self._tell("on_closed", self.closed_args())
@@ -331,13 +331,16 @@ class Driver(DriverBase[MessageWebSocket]):
         handler = None if owner is None else getattr(owner, name)
         if handler is None:
             return
+        message = f"the handler {name} of a ReconnectingWebSocket has failed"
         try:
             result = handler(owner, argument)
             del owner
             if inspect.isawaitable(result):
                 await result
         except Exception as error:
-            self._running().report(f"the handler {name} of a ReconnectingWebSocket has failed", error)
+            self._running().report(message, error)
+        except BaseExceptionGroup as group:
+            raise self._running().report_part(message, group) from None
 
     def greeted(self) -> MessageWebSocket | None:
         """Returns the connection that on_connected greets, in its task and those it has started; or None."""

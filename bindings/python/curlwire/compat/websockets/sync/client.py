@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from curlwire.compat.websockets.client import backoff, process_exception
 from curlwire.compat.websockets.connecting import Arguments, complete, local_controls
@@ -181,62 +181,51 @@ class reconnect(Arguments):
                 delays = None
 
 
+class ConnectOptions(TypedDict, total=False):
+    """The keywords of connect(), for type checkers."""
+
+    sock: socket.socket | None
+    ssl: ssl_module.SSLContext | None
+    server_hostname: str | None
+    origin: Origin | None
+    extensions: Sequence[Any] | None
+    subprotocols: Sequence[Subprotocol] | None
+    compression: str | None
+    additional_headers: HeadersLike | None
+    user_agent_header: str | None
+    proxy: str | Literal[True] | None
+    proxy_ssl: ssl_module.SSLContext | None
+    proxy_server_hostname: str | None
+    open_timeout: float | None
+    ping_interval: float | None
+    ping_timeout: float | None
+    close_timeout: float | None
+    max_size: int | tuple[int | None, int | None] | None
+    max_queue: int | tuple[int | None, int | None] | None
+    logger: LoggerLike | None
+    create_connection: Callable[..., ClientConnection] | None
+    ssl_context: ssl_module.SSLContext | None  # the old name of ssl
+    address: tuple[str, int]
+    source_address: tuple[str, int] | None
+    timeout: None
+    all_errors: bool
+
+
+class ReconnectOptions(ConnectOptions, total=False):
+    """The keywords of reconnect(), for type checkers."""
+
+    process_exception: Callable[[Exception], Exception | None]
+    reconnect_delays: Callable[[], Generator[float]]
+
+
 @overload
 def connect(
-    uri: str,
-    *,
-    sock: socket.socket | None = ...,
-    ssl: ssl_module.SSLContext | None = ...,
-    server_hostname: str | None = ...,
-    origin: Origin | None = ...,
-    extensions: Sequence[Any] | None = ...,
-    subprotocols: Sequence[Subprotocol] | None = ...,
-    compression: str | None = ...,
-    additional_headers: HeadersLike | None = ...,
-    user_agent_header: str | None = ...,
-    proxy: str | Literal[True] | None = ...,
-    proxy_ssl: ssl_module.SSLContext | None = ...,
-    proxy_server_hostname: str | None = ...,
-    open_timeout: float | None = ...,
-    ping_interval: float | None = ...,
-    ping_timeout: float | None = ...,
-    close_timeout: float | None = ...,
-    max_size: int | tuple[int | None, int | None] | None = ...,
-    max_queue: int | tuple[int | None, int | None] | None = ...,
-    logger: LoggerLike | None = ...,
-    create_connection: Callable[..., ClientConnection] | None = ...,
-    legacy: Literal[True] | None = ...,
-    **kwargs: Any,
+    uri: str, *, legacy: Literal[True] | None = ..., **kwargs: Unpack[ConnectOptions]
 ) -> ClientConnection: ...
 
 
 @overload
-def connect(
-    uri: str,
-    *,
-    sock: socket.socket | None = ...,
-    ssl: ssl_module.SSLContext | None = ...,
-    server_hostname: str | None = ...,
-    origin: Origin | None = ...,
-    extensions: Sequence[Any] | None = ...,
-    subprotocols: Sequence[Subprotocol] | None = ...,
-    compression: str | None = ...,
-    additional_headers: HeadersLike | None = ...,
-    user_agent_header: str | None = ...,
-    proxy: str | Literal[True] | None = ...,
-    proxy_ssl: ssl_module.SSLContext | None = ...,
-    proxy_server_hostname: str | None = ...,
-    open_timeout: float | None = ...,
-    ping_interval: float | None = ...,
-    ping_timeout: float | None = ...,
-    close_timeout: float | None = ...,
-    max_size: int | tuple[int | None, int | None] | None = ...,
-    max_queue: int | tuple[int | None, int | None] | None = ...,
-    logger: LoggerLike | None = ...,
-    create_connection: Callable[..., ClientConnection] | None = ...,
-    legacy: Literal[False],
-    **kwargs: Any,
-) -> reconnect: ...
+def connect(uri: str, *, legacy: Literal[False], **kwargs: Unpack[ConnectOptions]) -> reconnect: ...
 
 
 def connect(
@@ -297,7 +286,9 @@ def connect(
     return connecter if legacy is False else connecter.connect()
 
 
-def unix_reconnect(path: PathLike | None = None, uri: str | None = None, **kwargs: Any) -> reconnect:
+def unix_reconnect(
+    path: PathLike | None = None, uri: str | None = None, **kwargs: Unpack[ReconnectOptions]
+) -> reconnect:
     """Does for a Unix socket what reconnect() does for an address.
 
     path: of the socket. uri: the default is ws://localhost/, with ssl wss://localhost/.
@@ -315,18 +306,30 @@ def unix_reconnect(path: PathLike | None = None, uri: str | None = None, **kwarg
 
 @overload
 def unix_connect(
-    path: PathLike | None = ..., uri: str | None = ..., *, legacy: Literal[True] | None = ..., **kwargs: Any
+    path: PathLike | None = ...,
+    uri: str | None = ...,
+    *,
+    legacy: Literal[True] | None = ...,
+    **kwargs: Unpack[ConnectOptions],
 ) -> ClientConnection: ...
 
 
 @overload
 def unix_connect(
-    path: PathLike | None = ..., uri: str | None = ..., *, legacy: Literal[False], **kwargs: Any
+    path: PathLike | None = ...,
+    uri: str | None = ...,
+    *,
+    legacy: Literal[False],
+    **kwargs: Unpack[ConnectOptions],
 ) -> reconnect: ...
 
 
 def unix_connect(
-    path: PathLike | None = None, uri: str | None = None, *, legacy: bool | None = None, **kwargs: Any
+    path: PathLike | None = None,
+    uri: str | None = None,
+    *,
+    legacy: bool | None = None,
+    **kwargs: Unpack[ConnectOptions],
 ) -> ClientConnection | reconnect:
     """Connects through a Unix socket, and returns the connection.
 
