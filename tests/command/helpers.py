@@ -3,16 +3,22 @@
 
 import base64
 import contextlib
+import fcntl
 import hashlib
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 WAIT = 50.0  # seconds that a test waits for something that must happen
 COMMAND = [sys.executable, "-m", "curlwire"]
@@ -53,6 +59,57 @@ def run(*arguments: str, stdin: bytes = b"", **more: str) -> Ended:
     return Ended(process.returncode, out.decode(), err.decode())
 
 
+# -- what the command does just now
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Waits for a condition that nothing reports."""
+    until = time.monotonic() + WAIT
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def _threads(pid: int) -> dict[str, list[str]]:
+    """The state of each thread, and how often it has given the processor away."""
+    found: dict[str, list[str]] = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # the thread has ended
+            text = (task / "status").read_text()
+            found[task.name] = re.findall(r"^(?:State|\w*voluntary_ctxt_switches):\s+(\w+)", text, re.MULTILINE)
+    return found
+
+
+def wait_until_it_waits(process: "subprocess.Popen[bytes]") -> None:
+    """Waits until every thread of the command waits for something else than the processor."""
+    before: dict[str, list[str]] = {}
+
+    def is_at_rest() -> bool:
+        nonlocal before
+        assert process.poll() is None, "the command has ended"
+        last, before = before, _threads(process.pid)
+        return last == before and all(state == "S" for state, *_ in before.values())
+
+    wait_until(is_at_rest)
+
+
+def bytes_in(pipe: IO[bytes] | int) -> int:
+    """The bytes that nobody has read from a pipe."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+
+
+def wait_until_full(pipe: IO[bytes] | int) -> None:
+    """Waits until a pipe of 64 KiB takes no more. Its last pages may have some room."""
+    wait_until(lambda: bytes_in(pipe) > 48 << 10)
+
+
+def rss_kib(pid: int) -> int:
+    return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0])
+
+
+# -- servers
+
+
 def url(name: str, path: str = "/") -> str:
     return os.environ[name] + path
 
@@ -64,6 +121,27 @@ def echo(path: str = "/") -> str:
 def script(*steps: str) -> str:
     """The URI of the scripted server with these steps."""
     return url("CW_SCRIPT_WS", "/s/" + "/".join(steps))
+
+
+def new_token() -> str:
+    """A name for a connection to the scripted server: add ?id=TOKEN to its URI."""
+    return os.urandom(8).hex()
+
+
+def _ask(path: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{os.environ['CW_PLAIN_HTTP']}{path}", timeout=WAIT) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def log_of(token: str) -> dict[str, Any]:
+    """What the scripted server got. Waits for the end of the connection."""
+    return _ask(f"/log/{token}")
+
+
+def go(token: str) -> None:
+    """Lets the scripted server pass a gate."""
+    _ask(f"/go/{token}")
 
 
 def text(*messages: str) -> str:
@@ -152,6 +230,16 @@ class Peer:
         frames = [b"\x81" + bytes([len(data)]) + data for data in (message.encode() for message in messages)]
         self.connection.sendall(b"".join(frames))
 
+    def send_long(self, *messages: str) -> None:
+        """Sends text messages of 126 to 65,535 bytes in one write."""
+        frames = [b"\x81\x7e" + len(message).to_bytes(2) + message.encode() for message in messages]
+        self.connection.sendall(b"".join(frames))
+
+    def ping(self) -> None:
+        """Sends a ping, and waits for the pong, so for the client to have taken all that came before."""
+        self.connection.sendall(b"\x89\0")
+        self.receive()
+
     def close(self, code: int) -> None:
         """Sends a close frame, and waits for the answer."""
         self.has_closed = True
@@ -169,6 +257,9 @@ def serving_peers(*answers: Callable[[Peer], None]) -> Iterator[str]:
     def answer(connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
             (left.pop(0) if len(left) > 1 else left[0])(Peer(connection))
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(1 << 16):  # an end with unread bytes would be a reset
+                pass
 
     with serving(answer) as port:
         yield f"ws://127.0.0.1:{port}/"

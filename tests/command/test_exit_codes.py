@@ -10,7 +10,21 @@ from pathlib import Path
 import pytest
 
 from curlwire.command.codes import EXIT_CODES
-from helpers import WAIT, echo, reply, run, script, serving, start, text, tls, url
+from helpers import (
+    WAIT,
+    echo,
+    go,
+    new_token,
+    reply,
+    run,
+    script,
+    serving,
+    start,
+    text,
+    tls,
+    url,
+    wait_until_it_waits,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CA = os.environ.get("CW_CA_FILE", "")
@@ -115,8 +129,14 @@ def test_a_proxy_refuses() -> None:
 def test_lost_while_sending(tmp_path: Path) -> None:
     """The server stops reading, so the kernel does not take all of stdin; then it resets the connection."""
     (tmp_path / "lines").write_bytes((b"x" * 999 + b"\n") * 32_000)
+    token = new_token()
+    uri = script(text("open"), "frame:1", "stall", "gate", "rst") + f"?id={token}"
     with open(tmp_path / "lines", "rb") as lines:
-        process = start("--linger", "inf", script("frame:1", "stall", "wait:100", "rst"), stdin=lines)
+        process = start("--linger", "inf", uri, stdin=lines)
+        assert process.stdout is not None
+        assert process.stdout.read(5) == b"open\n"
+        wait_until_it_waits(process)
+        go(token)
         _, err = process.communicate(timeout=WAIT)
     assert process.returncode == 55
     assert err.startswith(b"curlwire: (55) ") and b"while sending" in err

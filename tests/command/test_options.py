@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The options: curl's names and meanings, files of options, secrets, help, retries, traces."""
 
-import json
 import os
 import pty
 import select
 import socket
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from curlwire.command.codes import Failure
 from curlwire.command.connecting import controls_of
 from curlwire.command.options import OPTIONS
 from curlwire.command.output import shown, unescape
-from helpers import WAIT, echo, environment, reply, run, script, serving, start, text, url
+from helpers import WAIT, echo, environment, log_of, new_token, reply, run, script, serving, start, text, url
 
 # curl's short options that we have, with their long names
 CURL = {
@@ -31,11 +29,10 @@ SECRET = "s3cr3t"
 
 def request(*words: str) -> str:
     """The request that the server gets."""
-    token = os.urandom(8).hex()
+    token = new_token()
     ended = run("--no-stdin", *words, script("close:1000") + f"?id={token}")
     assert ended.code == 0, ended
-    with urllib.request.urlopen(f"{os.environ['CW_PLAIN_HTTP']}/log/{token}", timeout=WAIT) as answer:
-        head: str = json.load(answer)["request"]
+    head: str = log_of(token)["request"]
     return head
 
 

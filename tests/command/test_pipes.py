@@ -11,14 +11,34 @@ import threading
 import time
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import curlwire
+from curlwire.command.input import Input
 from curlwire.command.output import Message, Output
-from curlwire.command.session import _Receiver
-from helpers import COMMAND, WAIT, Ended, echo, environment, run, script, start, text
+from curlwire.command.session import Session, _Receiver
+from helpers import (
+    COMMAND,
+    WAIT,
+    Ended,
+    Peer,
+    echo,
+    environment,
+    go,
+    log_of,
+    new_token,
+    rss_kib,
+    run,
+    script,
+    serving_peers,
+    start,
+    text,
+    wait_until_full,
+    wait_until_it_waits,
+)
 
 COUNT = 20_000
 
@@ -31,16 +51,25 @@ def test_every_line_is_a_message_and_comes_back() -> None:
 
 def test_nothing_is_dropped_at_the_end_of_stdin() -> None:
     """All that has come when --linger is over is written, also if the reader is slower than that."""
-    many = [f"{number:04}" for number in range(1000)]
-    process = start("--linger", "0.5", script("frame:1", text(*many), "echo"))
-    assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(b"go\n")
-    process.stdin.flush()
-    assert select.select([process.stdout], [], [], WAIT)[0]  # the server sends the messages in one write
-    process.stdin.close()
-    time.sleep(0.7)  # the time is over, and nothing has been read
-    assert process.stdout.read().decode().split() == many
-    assert process.wait(WAIT) == 0
+    many = [f"{number:05}" for number in range(20_000)]  # more than the pipe of stdout takes
+    has_come = threading.Event()
+
+    def answer(peer: Peer) -> None:
+        peer.accept()
+        peer.send(*many)
+        peer.ping()
+        has_come.set()
+        peer.receive()  # the close frame
+
+    with serving_peers(answer) as uri:
+        process = start("--linger", "0", uri)
+        assert process.stdin is not None and process.stdout is not None
+        assert has_come.wait(WAIT)
+        wait_until_full(process.stdout)
+        process.stdin.close()
+        wait_until_it_waits(process)  # the time is over, and nothing has been read
+        assert process.stdout.read().decode().split() == many
+        assert process.wait(WAIT) == 0
 
 
 class Pieces:
@@ -79,11 +108,35 @@ def test_the_receiver_is_idle_only_when_nothing_has_come(count: int, tmp_path: P
     os.close(output.fd)
 
 
+def test_when_linger_is_over() -> None:
+    """After the end of stdin. With --reconnect not before the newest connection has had that time."""
+
+    def end_of(given: dict[str, Any], stdin_ended_at: float | None, ws: Any = None) -> float:
+        given |= {"no-stdin": True}
+        one = Session(given, ws or curlwire.MessageWebSocket(), Input(given), Output({}), float("inf"))
+        one.stdin_ended_at = stdin_ended_at
+        return one._linger_end()
+
+    assert end_of({}, None) == float("inf")
+    assert end_of({}, 10.0) == 12.0
+    assert end_of({"linger": 5.0}, 10.0) == 15.0
+    assert end_of({"linger": float("inf")}, 10.0) == float("inf")
+    assert end_of({}, 10.0, SimpleNamespace(ready=None, ready_at=1.0)) == float("inf")
+    assert end_of({}, 10.0, SimpleNamespace(ready=True, ready_at=1.0)) == 12.0
+    assert end_of({}, 10.0, SimpleNamespace(ready=True, ready_at=20.0)) == 22.0
+    assert end_of({}, None, SimpleNamespace(ready=True, ready_at=20.0)) == float("inf")
+
+
 def test_linger_ends_a_chatty_connection() -> None:
-    steps = [step for number in range(1000) for step in (text(str(number)), "wait:20")]  # 20 s
-    ended = run("--linger", "0.3", script(*steps, "echo"))
-    assert ended.code == 0
-    assert len(ended.out.split()) < 1000
+    def chat(peer: Peer) -> None:
+        peer.accept()
+        while not select.select([peer.connection], [], [], 0.02)[0]:
+            peer.send("still here")
+        peer.receive()  # the close frame
+
+    with serving_peers(chat) as uri:
+        ended = run("--linger", "0.3", uri)
+    assert ended == Ended(0, "still here\n" * ended.out.count("\n"), "")
 
 
 def test_linger_inf_waits_for_the_server() -> None:
@@ -92,7 +145,13 @@ def test_linger_inf_waits_for_the_server() -> None:
 
 
 def test_linger_zero() -> None:
-    assert run("--linger", "0", echo(), stdin=b"a\n" * 1000).code == 0
+    """All of stdin goes out before the close frame, and no answer is waited for."""
+    token = new_token()
+    uri = script("frame:1000", "echo") + f"?id={token}"  # it echoes the close frame
+    assert run("--linger", "0", "--close", "3000", uri, stdin=b"a\n" * 1000) == Ended(0, "", "")
+    *sent, last = log_of(token)["frames"]
+    assert [(one["opcode"], one["payload"]) for one in sent] == [(1, b"a".hex())] * 1000
+    assert (last["opcode"], last["payload"]) == (8, "0bb8")
 
 
 def test_no_stdin_receives_until_the_server_closes() -> None:
@@ -267,54 +326,58 @@ def test_no_terminal() -> None:
     assert (process.returncode, out, err) == (0, b"a\n", b"")
 
 
-def rss_kib(pid: int) -> int:
-    return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0])
-
-
 def test_a_slow_reader_makes_the_server_wait() -> None:
     """The command stops reading the socket: its memory does not grow, and the server cannot send."""
-    message = "827e03e8" + "00" * 1000
-    process = start("--no-stdin", "--output-format", "raw", script(f"repeat:40000:{message}", "close:1000"))
+    message, token = "827e03e8" + "00" * 1000, new_token()
+    uri = script("x:82017a", "gate", f"repeat:40000:{message}", "close:1000") + f"?id={token}"
+    process = start("--no-stdin", "--output-format", "raw", uri)
     assert process.stdout is not None
-    assert len(process.stdout.read(1)) == 1
-    before = -1
-    seen = rss_kib(process.pid)
-    while seen != before:  # until it reads no more
-        time.sleep(0.3)
-        before, seen = seen, rss_kib(process.pid)
-    assert seen < 80_000  # 40 MB are on their way
-    assert len(process.stdout.read()) == 40_000_000 - 1
+    assert process.stdout.read(1) == b"z"
+    before_kib = rss_kib(process.pid)
+    go(token)
+    wait_until_full(process.stdout)
+    wait_until_it_waits(process)  # it reads no more
+    assert rss_kib(process.pid) < before_kib + 20_000  # 40 MB are on their way
+    assert process.stdout.read() == bytes(40_000_000)
     assert process.wait(WAIT) == 0
 
 
 def test_a_slow_server_makes_stdin_wait() -> None:
-    process = start("--linger", "0", script("frame:1", "stall", "hang"))
-    assert process.stdin is not None
-    os.set_blocking(process.stdin.fileno(), False)
-    written, line = 0, b"x" * 99 + b"\n"
-    until = time.monotonic() + WAIT
-    while select.select([], [process.stdin], [], 1)[1] and time.monotonic() < until:
-        written += os.write(process.stdin.fileno(), line * 600)
-        assert written < 100 << 20
-    assert rss_kib(process.pid) < 80_000
+    process = start("--linger", "0", script(text("open"), "frame:1", "stall", "hang"))
+    assert process.stdin is not None and process.stdout is not None
+    assert process.stdout.read(5) == b"open\n"
+    before_kib = rss_kib(process.pid)
+    stdin = process.stdin.fileno()
+    os.set_blocking(stdin, False)
+    written, lines = 0, (b"x" * 99 + b"\n") * 600
+    while select.select([], [stdin], [], 0)[1]:
+        try:
+            while True:
+                written += os.write(stdin, lines)
+                assert written < 100 << 20
+        except BlockingIOError:
+            wait_until_it_waits(process)  # it has read what it takes
+    assert rss_kib(process.pid) < before_kib + 20_000
     process.kill()
 
 
 def test_sigterm_while_stdout_is_stuck() -> None:
     process = start("--no-stdin", script("repeat:200000:81057878787878", "echo"))
     assert process.stdout is not None
-    assert process.stdout.read(1) == b"x"
+    wait_until_full(process.stdout)
+    wait_until_it_waits(process)
     process.terminate()
     assert process.wait(WAIT) == 143
 
 
 def test_typed_before_the_connection_is_open() -> None:
     """What stands in the pipe before the connect is sent after it."""
-    process = start("--count", "1", script("frame:1", text("a"), "close:1000"))
-    assert process.stdin is not None
-    process.stdin.write(b"early\n")
-    process.stdin.flush()
+    reading, writing = os.pipe()
+    os.write(writing, b"early\n")
+    process = start("--count", "1", script("frame:1", text("a"), "close:1000"), stdin=reading)
+    os.close(reading)
     assert process.communicate(timeout=WAIT)[0] == b"a\n"
+    os.close(writing)
 
 
 def test_many_at_once() -> None:

@@ -2,10 +2,8 @@
 """The option --reconnect: what is sent again, what is retried, and how the command ends."""
 
 import contextlib
-import fcntl
 import signal
 import subprocess
-import termios
 import threading
 import time
 from collections.abc import Callable
@@ -55,20 +53,20 @@ def wait_for(process: "subprocess.Popen[bytes]", part: bytes) -> None:
     raise AssertionError(part)
 
 
+def without_trace(err: bytes) -> bytes:
+    """The lines of stderr that are not there because of -v."""
+    return b"".join(line for line in err.splitlines(keepends=True) if not line.startswith(b"* "))
+
+
 def write(process: "subprocess.Popen[bytes]", data: bytes) -> None:
     assert process.stdin is not None
     process.stdin.write(data)
     process.stdin.flush()
 
 
-def wait_until_read(process: "subprocess.Popen[bytes]") -> None:
-    """Waits until the command has read all of stdin, and tries to send it."""
-    assert process.stdin is not None
-    until = time.monotonic() + WAIT
-    while fcntl.ioctl(process.stdin, termios.FIONREAD, b"\0" * 4) != b"\0" * 4:
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    time.sleep(0.2)
+def wait_until_read(process: "subprocess.Popen[bytes]", count: int) -> None:
+    """Waits until the command has read so many messages and has no connection for them. It needs -v."""
+    wait_for(process, b"* curlwire: messages of stdin that wait for a connection: %d\n" % count)
 
 
 def test_data_is_sent_again_and_lines_wait() -> None:
@@ -149,10 +147,10 @@ def test_lines_that_were_not_sent_are_counted() -> None:
         peer.refuse("403 Forbidden")
 
     with serving_peers(lose, late) as uri:
-        process = start(*AGAIN, "-d", "sub", uri)
+        process = start(*AGAIN, "-v", "-d", "sub", uri)
         wait_for(process, b"connecting again")
         write(process, b"a\nb\n")
-        wait_until_read(process)
+        wait_until_read(process, 2)
         may_refuse.set()
         _, err = process.communicate(timeout=WAIT)
     assert process.returncode == 22
@@ -162,14 +160,14 @@ def test_lines_that_were_not_sent_are_counted() -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_delay(number: int, code: int) -> None:
     with serving_peers(lose) as uri:
-        process = start("--reconnect", "--retry-delay", "1000", "-d", "sub", uri)
+        process = start("--reconnect", "--retry-delay", "1000", "-v", "-d", "sub", uri)
         wait_for(process, b"connecting again")
         write(process, b"a\n")
-        wait_until_read(process)
+        wait_until_read(process, 1)
         process.send_signal(number)
         _, err = process.communicate(timeout=WAIT)
     assert process.returncode == code
-    assert err == b"curlwire: messages that were read from stdin and not sent: 1\n"
+    assert without_trace(err) == b"curlwire: messages that were read from stdin and not sent: 1\n"
 
 
 def test_a_signal_ends_an_attempt() -> None:
@@ -203,15 +201,31 @@ def test_the_close_code_and_a_polite_end() -> None:
 
 
 def test_linger_begins_anew_with_each_connection() -> None:
-    """stdin has ended, and --linger is over before the server is back."""
+    """It does not end while there is no connection, although stdin has ended."""
+    is_later = threading.Event()
+    taken: list[tuple[str, float]] = []  # the message of the second connection, and how long that was open
 
     def late(peer: Peer) -> None:
-        time.sleep(0.4)
-        end(1000)(peer)
+        is_later.wait(WAIT)
+        began_at = time.monotonic()
+        peer.accept()
+        message = peer.receive()
+        with contextlib.suppress(ConnectionError):
+            peer.receive()  # the close frame
+        taken.append((message, time.monotonic() - began_at))
 
     with serving_peers(lose, late) as uri:
-        ended = run(*AGAIN, "-d", "sub", "--linger", "0.3", uri)
-        assert (ended.code, ended.out) == (0, "sub\nsub\n")
+        process = start(*AGAIN, "-d", "sub", "--linger", "0.3", uri)
+        assert process.stdin is not None and process.stdout is not None
+        wait_for(process, b"connecting again")
+        process.stdin.close()
+        time.sleep(0.4)  # the time of --linger is over, and the command must still be there
+        is_later.set()
+        assert process.stdout.read() == b"sub\n"
+        assert process.wait(WAIT) == 0
+    ((message, taken_s),) = taken
+    assert message == "sub"
+    assert taken_s >= 0.3
     with serving_peers(lose, answer) as uri:
         assert run(*AGAIN, "-d", "sub", "--linger", "0.1", uri).code == 0
 
@@ -231,25 +245,24 @@ def test_until_and_facts_go_over_all_connections(tmp_path: Path) -> None:
 
 def test_a_reader_that_is_late_loses_nothing() -> None:
     """While the messages of several connections wait for the reader of stdout, no further one is made."""
-    data = "x" * 100
+    data = "x" * 1000
     numbers = iter(range(1000))
 
     def flood(peer: Peer) -> None:
         peer.accept()
         number = next(numbers)
-        peer.send(*[f"{number:03} {data}" for _ in range(1000)])
+        peer.send_long(*[f"{number:03} {data}" for _ in range(100)])  # more than the pipe of stdout takes
         if number == 9:
             peer.close(1000)
 
     with serving_peers(flood) as uri:
-        process = start(*AGAIN, "--no-stdin", uri)
-        assert process.stdout is not None
+        process = start(*AGAIN, "-v", "--no-stdin", uri)
         for _ in range(4):
             wait_for(process, b"connecting again")
-        time.sleep(0.2)  # if it connected again, it would drop messages now
-        lines = process.stdout.read().decode().splitlines()
-        assert process.wait(WAIT) == 0
-    assert lines == [f"{number:03} {data}" for number in range(10) for _ in range(1000)]
+        wait_for(process, b"no further connection while the messages of 4 connections wait for stdout")
+        out, _ = process.communicate(timeout=WAIT)
+    assert process.returncode == 0
+    assert out.decode().splitlines() == [f"{number:03} {data}" for number in range(10) for _ in range(100)]
 
 
 def test_wrong_use(tmp_path: Path) -> None:

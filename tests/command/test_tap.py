@@ -26,7 +26,19 @@ from curlwire.command import tap as verb
 from curlwire.command.tap_line import target_of
 from curlwire.command.tap_record import Record
 from curlwire.command.verbs import run_verb
-from helpers import COMMAND, WAIT, echo, environment, reply, url
+from helpers import (
+    COMMAND,
+    WAIT,
+    echo,
+    environment,
+    log_of,
+    new_token,
+    reply,
+    rss_kib,
+    url,
+    wait_until_full,
+    wait_until_it_waits,
+)
 
 SECRET = "s3cr3t"
 BASE = url("CW_SCRIPT_WS", "")
@@ -88,7 +100,7 @@ class Tap:
 def tap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tap]:
     folder = tmp_path_factory.mktemp("tap")
     # its own limit on time is for a run of these tests that is killed
-    one = Tap(folder, "127.0.0.1:0", BASE, "--record", str(folder / "recorded"), "-m", "300")
+    one = Tap(folder, "127.0.0.1:0", BASE, "--record", str(folder / "recorded"), "-m", "1500")
     yield one
     assert one.end() == 143, one.told
     assert "Traceback" not in one.told
@@ -110,14 +122,12 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Tap]]:
 
 def path_of(*steps: str) -> str:
     """The path for the scripted server, with a token for its log."""
-    return f"/s/{'/'.join(steps)}?id={os.urandom(8).hex()}"
+    return f"/s/{'/'.join(steps)}?id={new_token()}"
 
 
-def log_of(path: str) -> dict[str, Any]:
+def log_of_path(path: str) -> dict[str, Any]:
     """What the scripted server got."""
-    with urllib.request.urlopen(f"{os.environ['CW_PLAIN_HTTP']}/log/{path[-16:]}", timeout=WAIT) as answer:
-        log: dict[str, Any] = json.load(answer)
-        return log
+    return log_of(path.rpartition("id=")[2])
 
 
 def number_of(tap: Tap, path: str) -> str:
@@ -188,14 +198,14 @@ def test_the_client_closes(tap: Tap, code: int, payload: str) -> None:
     ws.close(code, "bye" if code == 3001 else "")
     ws.wait_closed(WAIT)
     assert ws.was_clean
-    assert log_of(path)["frames"][-1]["payload"] == payload
+    assert log_of_path(path)["frames"][-1]["payload"] == payload
 
 
 def test_the_client_is_lost(tap: Tap) -> None:
     path = path_of("echo")
     ws = tap.connect(path)
     ws.abort()
-    log = log_of(path)
+    log = log_of_path(path)
     assert log["frames"] == []
     assert log["end"] in ("eof", "reset")
     tap.wait_shown(rf"^{number_of(tap, path)} > lost$")
@@ -207,7 +217,7 @@ def test_headers_are_passed_on_and_secrets_are_not_shown(tap: Tap) -> None:
     headers = {name: value + SECRET for name, value in names.items()}
     ws = curlwire.connect(f"{tap.uri}{path[:-1].replace('?', f'?t={SECRET}&')}", headers=headers)
     ws.close()
-    head = log_of(path[:-1])["request"]
+    head = log_of_path(path[:-1])["request"]
     assert f"GET {path[:-1].replace('?', f'?t={SECRET}&')} HTTP/1.1\r\n" in head
     assert f"\r\nHost: {BASE.partition('//')[2]}\r\n" in head
     for name, value in headers.items():
@@ -301,10 +311,6 @@ def test_a_client_that_is_none(tap: Tap) -> None:
 # -- limits
 
 
-def rss_kib(pid: int) -> int:
-    return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0])
-
-
 def test_a_side_that_does_not_read_makes_the_other_wait(tap: Tap) -> None:
     before = rss_kib(tap.process.pid)
     message = "827e0dac" + "00" * 3500
@@ -317,10 +323,8 @@ def test_a_side_that_does_not_read_makes_the_other_wait(tap: Tap) -> None:
             stuck.send(b"x" * 1_000_000, timeout=0.3)
     stuck.abort()
     line = f"\n{number_of(tap, path)} < binary "
-    count, seen = -1, tap.shown.read_text().count(line)
-    while seen != count:  # until the tap reads no more
-        time.sleep(0.2)
-        count, seen = seen, tap.shown.read_text().count(line)
+    wait_until_it_waits(tap.process)  # until the tap reads no more
+    count = tap.shown.read_text().count(line)
     assert count < 6000
     assert rss_kib(tap.process.pid) - before < 20_000
     assert all(len(slow.recv()) == 3500 for _ in range(count + 10))  # it goes on
@@ -353,7 +357,7 @@ def test_a_signal_closes_politely(start: Callable[..., Tap], tmp_path: Path, num
     with pytest.raises(curlwire.ConnectionClosed):
         ws.recv(WAIT)
     assert ws.close_code == 1001
-    log = log_of(path)
+    log = log_of_path(path)
     assert log["frames"][-1]["payload"] == "03e9"
     assert re.findall(r"\r\n(X-\w+: \d)", log["request"]) == ["X-Other: 3", "X-Mine: 1"]
     assert not where.exists()
@@ -375,8 +379,9 @@ def test_a_stuck_or_closed_stdout(start: Callable[..., Tap]) -> None:
     tap = start("127.0.0.1:0", echo("/"), stdout=writing)
     ws = tap.connect("/")
     ws.send("x" * 1_000_000)  # more than a pipe takes
-    with pytest.raises(curlwire.WebSocketTimeout):
-        ws.recv(0.3)
+    wait_until_full(reading)
+    with pytest.raises(curlwire.WebSocketTimeout):  # what cannot be shown is not passed on
+        ws.recv(0)
     assert tap.end() == 143
     os.close(reading)
     os.close(writing)

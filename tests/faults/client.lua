@@ -98,7 +98,7 @@ function ops.text(self, data) return send(self, unhex(data), "utf8") end
 function ops.binary(self, data) return send(self, unhex(data), "binary") end
 function ops.big(self, size) return send(self, ("\0"):rep(tonumber(size)), "binary") end
 
-function ops.fill(self, size)
+function ops.fill(self, size, limit_ms)
     local rest = ("\0"):rep(tonumber(size) - 8)
     local number, begin, ok, message, err = 0
     repeat
@@ -107,10 +107,11 @@ function ops.fill(self, size)
         if ok then
             number = number + 1
         elseif err.name == "CW_WOULD_BLOCK" then -- the queue is full
-            ok, message, err = self.ws:flush()
+            ok, message, err = self.ws:flush(tonumber(limit_ms) and tonumber(limit_ms) / 1000)
         end
     until not ok
     say("took", number, ("%.0f"):format(now() - begin))
+    io.stdout:flush() -- the driver may wait for it
     return ok, message, err
 end
 

@@ -9,7 +9,8 @@ A line of input is a session:   CLASS MODE URI OPTIONS OP OP ...
 
     connect            text:HEX  binary:HEX   sends a message (stream: always binary)
     big:N              sends a binary message of N bytes
-    fill:N             queues binary messages of N bytes, the first 8 a number, until flush times out
+    fill:N             queues binary messages of N bytes, the first 8 a number, until flush times out.
+                       fill:N:MS: after MS, not after send_timeout
     part:HEX last:HEX  send_nonfinal_frame, send_final_frame
     recv  recv:N       takes a message; a stream reads N bytes
     ping  flush  wait  close:CODE:HEX   wait is wait_closed
@@ -115,9 +116,10 @@ class Session:
     def do_big(self, size: str) -> None:
         self.send(bytes(int(size)))
 
-    def do_fill(self, size: str) -> None:
+    def do_fill(self, size: str, limit_ms: str = "") -> None:
         assert self.message is not None
         number, begin = 0, time.monotonic()
+        limit = {"timeout": int(limit_ms) / 1000} if limit_ms else {}
         try:
             while True:
                 try:
@@ -125,9 +127,10 @@ class Session:
                     number += 1
                 except curlwire.WebSocketTimeout:  # the queue is full
                     begin = time.monotonic()
-                    self.message.flush()
+                    self.message.flush(**limit)
         finally:
             say("took", number, round((time.monotonic() - begin) * 1000))
+            sys.stdout.flush()  # the driver may wait for it
 
     def send(self, data: str | bytes) -> None:
         if self.message is not None:

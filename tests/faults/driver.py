@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from curlwire import WebErrorStatus
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build"
-LIMIT_S = 100
+LIMIT_S = 200
 # bounds for every session; a test that wants another adds it, and the last one counts
 BOUNDS = "connect_timeout=10,send_timeout=10,receive_timeout=10,close_timeout=10,ping_timeout=10"
 
@@ -124,16 +126,29 @@ def run(
     sessions: Sequence[str],
     prefix: Sequence[str] = (),
     environment: dict[str, str] | None = None,
+    on_line: Callable[[str], object] = lambda _: None,
 ) -> list[Result]:
-    """One process does the sessions one after another; what came of each."""
-    done = subprocess.run(
-        [*prefix, *client.command], input="".join(sessions),
-        env={**os.environ, **client.environment, **(environment or {})},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{client} ended with {done.returncode}:\n{done.stdout[-3000:]}"
+    """One process does the sessions one after another; what came of each. on_line gets each line at once."""
+    said: list[str] = []
+    with tempfile.TemporaryFile("w+") as stdin:
+        stdin.writelines(sessions)
+        stdin.seek(0)
+        process = subprocess.Popen(
+            [*prefix, *client.command], env={**os.environ, **client.environment, **(environment or {})},
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+    limit = threading.Timer(LIMIT_S, process.kill)
+    limit.start()
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line.rstrip("\n"))
+            on_line(said[-1])
+    limit.cancel()
+    output = "\n".join(said)
+    assert process.returncode == 0, f"{client} ended with {process.returncode}:\n{output[-3000:]}"
     results = [Result()]
-    for line in done.stdout.splitlines():
+    for line in said:
         if line == "end":
             results.append(Result())
         else:

@@ -16,6 +16,7 @@ done in order.
     half             half-closes: the receiver of this direction reads the end, the other direction goes on
     stall            passes no more in this direction; what is sent stays in the kernels, so TCP pushes back
     stall:MS         the same for a while
+    gate             the same until `proxy.open_gates(port)`, which opens the gates of all connections of a port
     until:BYTE       passes no more until BYTE bytes have passed in the other direction: who is first changes
     trickle:N:MS     from here on passes N bytes at a time, a pause between them
     xor:HEX          the next bytes are changed by exclusive or
@@ -41,13 +42,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 LIFE_S = 60
-DRAIN_S = 2
+DRAIN_S = 20
 KEPT_BYTES = 16 << 20
 READ_BYTES = 1 << 16
 # the number of arguments, and which of them is hexadecimal
 ACTIONS = {
-    "cut": (0, 0), "reset": (0, 0), "half": (0, 0), "stall": (0, 1), "until": (1, 1), "trickle": (2, 2),
-    "xor": (1, 1), "drop": (1, 1), "insert": (1, 1),
+    "cut": (0, 0), "reset": (0, 0), "half": (0, 0), "stall": (0, 1), "gate": (0, 0), "until": (1, 1),
+    "trickle": (2, 2), "xor": (1, 1), "drop": (1, 1), "insert": (1, 1),
 }  # fmt: skip
 HEX = ("xor", "insert")
 OTHER = {"up": "down", "down": "up"}
@@ -119,6 +120,7 @@ class Connection:
     end: str = ""  # eof, cut, reset, refused, life
     ended: threading.Event = field(default_factory=threading.Event)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, client: socket.socket, address: tuple[str, int]) -> None:
         loop = asyncio.get_running_loop()
@@ -257,6 +259,8 @@ class Pump:
                 self.target.shutdown(socket.SHUT_WR)
             case "stall":
                 await asyncio.sleep(step.number / 1000 if step.arguments else LIFE_S)
+            case "gate":
+                await self.connection.gate.wait()
             case "until":
                 other = OTHER[self.direction]
                 async with self.connection.news:
@@ -306,6 +310,10 @@ class Proxy:
 
     def connections(self, port: int) -> list[Connection]:
         return self.ports[port]
+
+    def open_gates(self, port: int) -> None:
+        for connection in self.ports[port]:
+            self.loop.call_soon_threadsafe(connection.gate.set)
 
     def add_task(self, listener: socket.socket, port: int, scripts: list[list[Step]]) -> None:
         self.tasks.add(self.loop.create_task(self.accept(listener, port, scripts)))

@@ -17,9 +17,10 @@ from driver import Result
 from network import CLIENT, Namespace
 from phases import Phase, variants
 
-KEEPALIVE = "ping_interval=0.3,ping_timeout=0.5"
+# a server of a busy machine may be late with a pong, while the clients start
+KEEPALIVE = "ping_interval=0.3,ping_timeout=4"
 HELLO = f"connect {driver.text('hello')} recv:5"
-FOUND_MS = 8000  # far less than without keepalive: minutes
+FOUND_MS = 90_000  # with the time that other clients need to start; without keepalive it takes longer
 
 
 def run_with(phase: Phase, process: subprocess.Popen[str], fault: Callable[[], None]) -> list[Result]:
@@ -44,7 +45,7 @@ def check_lost(phase: Phase, process: subprocess.Popen[str], fault: Callable[[],
 
 
 def phase(host: str, port: int, options: str = KEEPALIVE, prefix: Sequence[str] = ()) -> Phase:
-    return Phase(f"ws://{host}:{port}/", f"receive_timeout=20,{options}", f"{HELLO} recv", prefix)
+    return Phase(f"ws://{host}:{port}/", f"receive_timeout=120,{options}", f"{HELLO} recv", prefix)
 
 
 # -- the server
@@ -53,7 +54,7 @@ def phase(host: str, port: int, options: str = KEEPALIVE, prefix: Sequence[str] 
 def test_a_server_that_is_killed() -> None:
     # its kernel says so, and keepalive is not needed
     with driver.started(SERVER) as (port, process):
-        check_lost(phase("127.0.0.1", port, "ping_interval=50"), process, process.kill, "connection")
+        check_lost(phase("127.0.0.1", port, "ping_interval=0"), process, process.kill, "connection")
 
 
 def test_a_server_that_is_stopped() -> None:

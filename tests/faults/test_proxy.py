@@ -97,7 +97,7 @@ def test_nothing_goes_wrong() -> None:
         client.sendall(WORDS)
         client.shutdown(socket.SHUT_WR)
         assert read_all(client) == (WORDS, "eof")
-        assert connection.ended.wait(10)
+        assert connection.ended.wait(60)
         assert (connection.end, echo.end, echo.got) == ("eof", "eof", WORDS)
         assert connection.kept == {"up": WORDS, "down": WORDS}
 
@@ -109,7 +109,7 @@ def test_nothing_goes_wrong() -> None:
 def test_an_end_up(action: str, place: int) -> None:
     with through(f"up@{place}:{action}") as (client, echo, connection):
         _, end = exchange(client)
-        assert echo.is_over.wait(10) and connection.ended.wait(10)
+        assert echo.is_over.wait(60) and connection.ended.wait(60)
         assert (end, echo.end) == (("eof", "eof") if action == "cut" else ("reset", "reset"))
         assert echo.got == WORDS[:place] == bytes(connection.kept["up"])
         assert connection.end == action
@@ -119,15 +119,15 @@ def test_a_reset_at_once() -> None:
     with contextlib.suppress(ConnectionResetError), through("up@0:reset") as (client, echo, connection):
         # often it comes before connect() has returned, and then through() has raised it
         assert exchange(client) == (b"", "reset")
-        assert connection.ended.wait(10) and connection.end == "reset" and echo.got == b""
+        assert connection.ended.wait(60) and connection.end == "reset" and echo.got == b""
 
 
 @pytest.mark.parametrize("place", [0, 1, 4, 10])
 def test_a_cut_down(place: int) -> None:
     with through(f"down@{place}:cut") as (client, echo, connection):
         assert exchange(client) == (WORDS[:place], "eof")
-        assert echo.is_over.wait(10) and echo.end == "eof"
-        assert connection.ended.wait(10) and connection.kept["down"] == WORDS[:place]
+        assert echo.is_over.wait(60) and echo.end == "eof"
+        assert connection.ended.wait(60) and connection.kept["down"] == WORDS[:place]
 
 
 def test_half_an_end_up() -> None:
@@ -143,7 +143,7 @@ def test_half_an_end_down() -> None:
         assert read_all(client) == (WORDS[:4], "eof")
         client.sendall(WORDS)
         client.shutdown(socket.SHUT_WR)
-        assert echo.is_over.wait(10) and echo.got == WORDS * 2
+        assert echo.is_over.wait(60) and echo.got == WORDS * 2
 
 
 def test_a_stall() -> None:
@@ -163,6 +163,23 @@ def test_a_stall_that_ends() -> None:
         client.sendall(WORDS)
         assert read_exactly(client, 10) == WORDS
     assert time.monotonic() - begin >= 0.2
+
+
+def test_a_gate() -> None:
+    echo = Echo()
+    with Proxy("127.0.0.1", echo.port) as proxy:
+        port = proxy.listen(["down@4:gate"])
+        with socket.create_connection(("127.0.0.1", port), 60) as client:
+            client.sendall(WORDS)
+            assert read_exactly(client, 4) == WORDS[:4]
+            until(lambda: proxy.connections(port)[0].passed == {"up": 10, "down": 4})
+            client.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+            client.settimeout(60)
+            proxy.open_gates(port)
+            assert read_exactly(client, 6) == WORDS[4:]
+    echo.thread.join(60)
 
 
 def test_who_is_first_changes() -> None:
@@ -209,20 +226,21 @@ def test_the_next_connection_has_the_next_script() -> None:
             with socket.create_connection(("127.0.0.1", port), 60) as client:
                 assert exchange(client) == (b"", end)
         listener.close()  # nobody takes the other side's connections: the proxy need not wait for their end
-        ended = [connection.end for connection in proxy.connections(port) if connection.ended.wait(10)]
+        ended = [connection.end for connection in proxy.connections(port) if connection.ended.wait(60)]
         assert ended == ["cut", "cut", "reset", "reset"]
 
 
 def test_a_server_that_is_not_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with Proxy("127.0.0.1", port) as proxy:
-        port = proxy.listen([""])
-        with contextlib.suppress(ConnectionResetError):  # it may come before connect() has returned
-            with_client = socket.create_connection(("127.0.0.1", port), 60)
-            with with_client:
-                assert exchange(with_client) == (b"", "reset")
-        assert proxy.connections(port)[0].ended.wait(10) and proxy.connections(port)[0].end == "refused"
+    with socket.socket() as holder:  # it has the port, and does not listen
+        holder.bind(("127.0.0.1", 0))
+        with Proxy("127.0.0.1", holder.getsockname()[1]) as proxy:
+            port = proxy.listen([""])
+            with contextlib.suppress(ConnectionResetError):  # it may come before connect() has returned
+                with_client = socket.create_connection(("127.0.0.1", port), 60)
+                with with_client:
+                    assert exchange(with_client) == (b"", "reset")
+            (connection,) = proxy.connections(port)
+            assert connection.ended.wait(60) and connection.end == "refused"
 
 
 @pytest.mark.parametrize(

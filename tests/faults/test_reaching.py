@@ -162,7 +162,7 @@ def test_a_connection_without_an_answer_is_lost(control: dict[str, Any]) -> None
         for program in programs:
             assert program.stdout is not None
             assert program.stdout.readline().startswith("open "), program
-        server.ip("link", "set", "cable", "down")
+        # before the cable, because the client would ask for the address then, and hear that nobody has it
         client.ip(
             "neighbour",
             "replace",
@@ -174,6 +174,7 @@ def test_a_connection_without_an_answer_is_lost(control: dict[str, Any]) -> None
             "nud",
             "permanent",
         )
+        server.ip("link", "set", "cable", "down")
         for program in programs:
             text, _ = program.communicate(timeout=60)
             assert text.startswith(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -52,12 +52,30 @@ def frames_sent(connection: Connection) -> tuple[list[tuple[int, bytes]], int]:
 
 def connections_of(proxy: Proxy, port: int) -> list[Connection]:
     connections = proxy.connections(port)
-    assert all(connection.ended.wait(20) for connection in connections)
+    assert all(connection.ended.wait(60) for connection in connections)
     return connections
 
 
 def phase(port: int, options: str, ops: str) -> Phase:
     return Phase(f"ws://127.0.0.1:{port}/s", options, ops)
+
+
+def until_filled(proxy: Proxy, options: str, ops: str) -> tuple[Phase, list[int]]:
+    """Sessions whose peer stops reading until their fill has ended. Each has a port of its own, which the list
+    gets."""
+    ports: list[int] = []
+
+    def begin() -> tuple[str, Callable[[str], object]]:
+        port = proxy.listen(["up@1000:gate"])
+        ports.append(port)
+
+        def on_line(line: str) -> None:
+            if line.startswith("took "):
+                proxy.open_gates(port)
+
+        return f"ws://127.0.0.1:{port}/s", on_line
+
+    return Phase("", options, ops, begin=begin), ports
 
 
 def test_a_message_that_waits_and_goes(narrow: Proxy) -> None:
@@ -71,31 +89,26 @@ def test_a_message_that_waits_and_goes(narrow: Proxy) -> None:
 
 
 def test_a_message_cut_off_ends_the_connection(narrow: Proxy) -> None:
-    port = narrow.listen(["up@1000:stall:5000"])
+    port = narrow.listen(["up@1000:gate"])
     # the time runs from the last byte that was taken, and filling the buffers takes a while before it: so 4 s
     sessions = phase(port, "send_timeout=4", f"connect big:{BIG_BYTES}")
     for result in check(sessions, "big", ENDED, variants(SHAPES[0]), timeout_ms=4000):
         assert [event[:2] for event in result.closed] == [(1006, False)]
+    narrow.open_gates(port)
     for connection in connections_of(narrow, port):
         frames, rest = frames_sent(connection)
         assert frames == [] and 0 < rest < BIG_BYTES  # nobody can take it for a whole message
 
 
 def test_a_message_that_did_not_fit_was_not_sent(narrow: Proxy) -> None:
-    port = narrow.listen(["up@1000:stall:3000"])
-    # long after the stall: what was taken has gone, and the connection is as good as before
-    ops = f"connect fill:{MESSAGE_BYTES} pause:3000 binary:{MARK.hex()} flush"
-    results = check(
-        phase(port, "send_timeout=1", ops),
-        "fill",
-        TIMED_OUT,
-        variants(SHAPES[0]),
-        lambda result: result.took_ms,
-    )
+    # what was taken goes when the peer reads again, and the connection is as good as before
+    ops = f"connect fill:{MESSAGE_BYTES}:1000 binary:{MARK.hex()} flush"
+    sessions, ports = until_filled(narrow, "send_timeout=90", ops)
+    results = check(sessions, "fill", TIMED_OUT, variants(SHAPES[0]), lambda result: result.took_ms)
     for result in results:
-        assert [op.kind for op in result.ops] == ["ok", "CW_TIMED_OUT", "ok", "ok", "ok"]
+        assert [op.kind for op in result.ops] == ["ok", "CW_TIMED_OUT", "ok", "ok"]
     counts = set()
-    for connection in connections_of(narrow, port):
+    for (connection,) in (connections_of(narrow, port) for port in ports):
         frames, rest = frames_sent(connection)
         assert rest == 0 and {first for first, _ in frames} == {0x82}
         *filled, mark = [payload for _, payload in frames]
@@ -107,11 +120,11 @@ def test_a_message_that_did_not_fit_was_not_sent(narrow: Proxy) -> None:
 
 def test_frames_are_whole_when_the_peer_reads_late(narrow: Proxy) -> None:
     # flush gives up before the peer reads on; what was taken comes whole, since the close waits for progress
-    port = narrow.listen(["up@1000:stall:3000"])
-    ops = f"connect fill:{MESSAGE_BYTES} {driver.close(1000)} wait"
-    for result in run_all(phase(port, "send_timeout=2,close_timeout=60", ops), variants(SHAPES[0])):
+    ops = f"connect fill:{MESSAGE_BYTES}:500 {driver.close(1000)} wait"
+    sessions, ports = until_filled(narrow, "send_timeout=90,close_timeout=5", ops)
+    for result in run_all(sessions, variants(SHAPES[0])):
         assert result.op("fill").kind == "CW_TIMED_OUT" and len(result.closed) == 1
-    for connection in connections_of(narrow, port):
+    for (connection,) in (connections_of(narrow, port) for port in ports):
         frames, rest = frames_sent(connection)
         assert rest == 0 and frames.pop() == (0x88, b"\x03\xe8")
         assert [int.from_bytes(payload[:8], "big") for _, payload in frames] == list(range(len(frames)))

@@ -15,7 +15,7 @@ import driver
 import network
 from curlwire import WebErrorStatus
 from driver import CLIENTS
-from phases import CONNECT_TIMEOUT, ENDED, OK, SHAPES, TIMED_OUT, TIMEOUT_MS, Phase, check, run_all, variants
+from phases import CONNECT_TIMEOUT, ENDED, OK, SHAPES, TIMED_OUT, Phase, check, run_all, until_on_time, variants
 from proxy import Proxy
 
 
@@ -33,14 +33,18 @@ def silent(reply: bytes = b"") -> Iterator[int]:
     """A listener that accepts connections, sends the reply to each, and then stays silent."""
     held = []
 
+    def answer(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the client has given up
+            connection.recv(1 << 16)
+            connection.sendall(reply)
+
     def serve(listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = listener.accept()
                 held.append(connection)
                 if reply:
-                    connection.recv(1 << 16)
-                    connection.sendall(reply)
+                    threading.Thread(target=answer, args=(connection,), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
@@ -66,7 +70,7 @@ def head_bytes(server: int) -> int:
         line = driver.session("message", "blocking", f"ws://127.0.0.1:{port}/", "", "connect")
         driver.run(CLIENTS[0], [line])
         (connection,) = proxy.connections(port)
-        assert connection.ended.wait(10)
+        assert connection.ended.wait(60)
         return connection.kept["down"].index(b"\r\n\r\n") + 4
 
 
@@ -76,9 +80,9 @@ def head_bytes(server: int) -> int:
 def test_a_name_server_that_never_answers(tmp_path: Path) -> None:
     with network.without_answers(tmp_path) as (made, name_server):
         check_connect(connecting("ws://curlwire.example/", made.prefix))
-        name_server.kill()
         assert name_server.stdout is not None
-        assert name_server.stdout.read().count("query") >= len(variants())
+        for _ in variants():
+            assert name_server.stdout.readline() == "query\n"
 
 
 def test_a_listener_whose_queue_is_full() -> None:
@@ -108,7 +112,8 @@ def test_tls_that_stops_in_the_middle(tls_server: int, tls_environment: dict[str
     with Proxy("127.0.0.1", tls_server) as proxy:
         port = proxy.listen(["down@700:stall"])
         check_connect(connecting(f"wss://localhost:{port}/", environment=tls_environment))
-        assert all(connection.passed["down"] == 700 for connection in proxy.connections(port))
+        # a client of a busy machine may have given up before
+        assert max(connection.passed["down"] for connection in proxy.connections(port)) == 700
 
 
 def test_a_proxy_that_never_answers() -> None:
@@ -134,9 +139,12 @@ def test_a_reply_that_trickles(behind: Proxy) -> None:
 )
 def test_a_stalled_body_of_a_refusal_is_no_timeout(framing: str) -> None:
     # the body is read for a second at most, and not beyond the timeout; then the error is the refusal
+    def lateness(result: driver.Result) -> str:
+        assert (result.last.name, result.last.kind) == ("connect", "CW_CONNECT_FAILED"), result
+        return "" if result.last.status is WebErrorStatus.FORBIDDEN else str(result)
+
     with silent(f"HTTP/1.1 403 Forbidden\r\n{framing}".encode()) as port:
-        for result in run_all(connecting(f"ws://127.0.0.1:{port}/"), variants()):
-            assert (result.last.kind, result.last.status) == ("CW_CONNECT_FAILED", WebErrorStatus.FORBIDDEN)
+        until_on_time(connecting(f"ws://127.0.0.1:{port}/"), variants(), lateness)
 
 
 # -- open
@@ -145,16 +153,23 @@ def test_a_stalled_body_of_a_refusal_is_no_timeout(framing: str) -> None:
 def test_nothing_to_receive(behind: Proxy) -> None:
     port = behind.listen([""])
     phase = Phase(f"ws://127.0.0.1:{port}/", "receive_timeout=1", f"connect recv {driver.text('x')} recv")
-    for result in check(phase, "recv", TIMED_OUT, variants(*SHAPES[::2])):
+    for result in check(phase, "recv", TIMED_OUT, variants(*SHAPES[::2]), is_late=is_echo_late):
         assert result.last.kind == "ok" and result.flow == b"x"  # the connection stands
 
 
+def is_echo_late(result: driver.Result) -> bool:
+    """Whether the second receive has timed out too. If it always does so, the test fails."""
+    return result.last.kind == "CW_TIMED_OUT"
+
+
 def test_a_message_that_stops_in_the_middle_comes_later(behind: Proxy, head_bytes: int) -> None:
-    port = behind.listen([f"down@{head_bytes + 4}:stall:1700"])
-    ops = f"connect {driver.text('grüß')} recv:6 recv:6"
+    # the proxy passes the rest when it has the message of 10,000 bytes
+    port = behind.listen([f"down@{head_bytes + 4}:until:5000"])
+    ops = f"connect {driver.text('grüß')} recv:6 big:10000 recv:6"
     phase = Phase(f"ws://127.0.0.1:{port}/", "receive_timeout=1", ops)
-    for result in check(phase, "recv", TIMED_OUT, variants(*SHAPES[::2])):
-        assert result.flow == "grüß".encode()
+    for result in check(phase, "recv", TIMED_OUT, variants(*SHAPES[::2]), is_late=is_echo_late):
+        # a stream has given out the first two bytes, and reads on into the next message
+        assert result.last.kind == "ok" and result.flow in ("grüß".encode(), "grüß".encode() + b"\0\0")
 
 
 def test_a_pong_that_does_not_come(behind: Proxy, head_bytes: int) -> None:
@@ -201,8 +216,8 @@ def test_a_close_that_cannot_leave(server: int) -> None:
 
 def test_tcp_that_stays_after_both_close_frames(behind: Proxy, head_bytes: int) -> None:
     port = behind.listen([f"down@{head_bytes + 4}:stall"])
-    phase = Phase(f"ws://127.0.0.1:{port}/", "close_timeout=1", f"connect {driver.close(1000)} wait")
+    phase = Phase(f"ws://127.0.0.1:{port}/", "close_timeout=50", f"connect {driver.close(1000)} wait")
     for result in run_all(phase, variants()):
         # for the user the end is the close frame; TCP's is waited for behind his back
         assert result.closed == [(1000, True, "")]
-        assert result.last.ms < TIMEOUT_MS * 0.9
+        assert result.last.ms < 40_000

@@ -43,9 +43,9 @@ def _policy(given: Given, should_retry: Callable[[Exception], object]) -> Reconn
 class Reconnecting:
     """A connection that is made again. It has the calls of a MessageWebSocket that a session needs.
 
-    The attributes tell, prepare and on_ready are functions. tell shows a text for people. prepare gets each new
-    socket before it connects. on_ready is called when a new connection is open and has the messages of --data.
-    Any thread may call any method.
+    The attributes tell, note, prepare and on_ready are functions. tell shows a text for people, and note a line
+    of -v. prepare gets each new socket before it connects. on_ready is called when a new connection is open and
+    has the messages of --data. Any thread may call any method.
     """
 
     def __init__(self, given: Given, source: "Input") -> None:
@@ -59,6 +59,7 @@ class Reconnecting:
         self.is_text: bool
         self.first, self.is_text = source.take_first()
         self.tell: Callable[[str], object] = lambda _: None
+        self.note: Callable[[str], object] = lambda _: None
         self.prepare: Callable[[MessageWebSocket], object] = lambda _: None
         self.on_ready: Callable[[], object] = lambda: None
         self.lock: threading.Condition = threading.Condition()
@@ -97,6 +98,8 @@ class Reconnecting:
     def _prepare(self, ws: MessageWebSocket) -> None:
         """Waits while messages of several connections are not written, because the engine drops the oldest."""
         driver = self.engine._driver
+        if len(driver.sockets) >= KEPT_SOCKETS:
+            self.note(f"no further connection while the messages of {KEPT_SOCKETS} connections wait for stdout")
         with driver.lock:
             while len(driver.sockets) >= KEPT_SOCKETS and not driver.must_stop:
                 driver.lock.wait(_WAIT_S)
@@ -144,6 +147,8 @@ class Reconnecting:
                 self.open = self.ready = None
 
     def _ready(self) -> MessageWebSocket:
+        if self.ready is None and not self.has_ended:
+            self.note(f"messages of stdin that wait for a connection: {self.unsent}")
         with self.lock:
             while self.ready is None:
                 if self.has_ended:

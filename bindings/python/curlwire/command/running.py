@@ -234,6 +234,8 @@ def _watch(
         return
     ws.prepare = lambda one: _prepare(given, one, trace)
     ws.tell = terminal.tell if terminal else lambda text: connecting.warn(given, text)
+    if given.get("verbose"):
+        ws.note = lambda text: write_trace(f"curlwire: {text}")
 
 
 def _connect_and_run(given: Given, rest: list[str], signals: _Signals) -> int:
