@@ -48,6 +48,7 @@ CASES: tuple[tuple[int, list[str], bytes, str], ...] = (
     (23, ["--no-stdin", "-o", "/nonexistent/file", script(text("a"))], b"", "/nonexistent/file"),
     (23, ["--trace", "/nonexistent/trace", echo()], b"", "--trace '/nonexistent/trace'"),
     (26, ["-d", "@/nonexistent", echo()], b"", "/nonexistent"),
+    (3, ["ws://[:]"], b"", "not an IPv6 address"),
     (26, ["--input-format", "hex", echo()], b"zz\n", "hexadecimal"),
     (26, ["--input-format", "jsonl", echo()], b"[1]\n", "JSON"),
     (26, [echo()], b"\xff\n", "UTF-8"),
