@@ -70,7 +70,7 @@ def _cookies(given: Given, controls: dict[str, Any], headers: list[tuple[str, st
     if len(files) > 1:
         raise usage("--cookie reads one file")
     if files:
-        controls["cookie_file"] = files[0]
+        controls["cookie_file"] = files[0] or os.devnull  # curl: with "" it keeps the cookies of this run
 
 
 def _proxy(given: Given, controls: dict[str, Any]) -> None:
