@@ -131,7 +131,7 @@ class Input:
             raise usage("--jsonrpc sends lines of text: leave out --input-format and --binary")
         from curlwire.command.jsonrpc import JsonRpc  # json is slow to import
 
-        return JsonRpc()
+        return JsonRpc(has_version=not given.get("jsonrpc-omit-jsonrpc"))
 
     def take_first(self) -> tuple[list[Message], bool]:
         """Returns the messages of --data, which send() then leaves out, and whether they are text.

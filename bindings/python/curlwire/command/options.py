@@ -62,6 +62,9 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         Option(
             "", "jsonrpc", "", FLAG, "Send each line as a JSON-RPC request; write the replies in that order"
         ),
+        Option(
+            "", "jsonrpc-omit-jsonrpc", "", FLAG, 'The same, without the member "jsonrpc", as Chromium wants it'
+        ),
         Option("", "text", "", FLAG, "Send text messages (the default of lines and null)"),
         Option("", "binary", "", FLAG, "Send binary messages (the default of raw and hex)"),
         Option("o", "output", "FILE", TEXT, "Write messages to FILE, not to stdout"),

@@ -142,6 +142,8 @@ def parse(arguments: list[str], verb: str = "") -> tuple[Given, list[str]]:
     for option in OPTIONS:
         if option.environment and option.long not in given and os.environ.get(option.environment):
             _store(given, option, os.environ[option.environment])
+    if given.get("jsonrpc-omit-jsonrpc"):
+        given["jsonrpc"] = True
     return given, rest
 
 
