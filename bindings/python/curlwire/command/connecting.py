@@ -16,6 +16,7 @@ from curlwire.errors import ArgumentError, ConnectTimeout, WebSocketError
 
 _PASSING = (408, 429, 500, 502, 503, 504, 522, 524)  # HTTP status; curl's list
 _LOGINS = {"digest": "digest", "negotiate": "negotiate", "anyauth": "any"}
+_PROXY_LOGINS = ("basic", "digest", "negotiate", "ntlm")
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 1.0, 600.0
 # Flags that set a control to a word or a number.
 _FLAGS: dict[str, tuple[str, Any]] = {
@@ -90,6 +91,9 @@ def _proxy(given: Given, controls: dict[str, Any]) -> None:
         found = _headers(given["proxy-header"], "proxy-header")
         controls["proxy_headers"] = [(name, value or "") for name, value in found]
 
+    logins = [name for name in _PROXY_LOGINS if given.get(f"proxy-{name}") or given.get("proxy-anyauth")]
+    if logins:
+        controls["proxy_auth"] = logins
 
 def _login(given: Given, controls: dict[str, Any]) -> None:
     if "user" in given:
@@ -102,13 +106,24 @@ def _login(given: Given, controls: dict[str, Any]) -> None:
 
 
 def _certificate(given: Given, controls: dict[str, Any]) -> None:
-    if "cert" in given:
-        path, colon, password = given["cert"].partition(":")
-        controls["client_certificate"] = path
-        if colon and "pass" not in given:
-            controls["client_key_password"] = password
-    if "cert-type" in given:
-        controls["client_certificate_type"] = given["cert-type"].lower()
+def _split_certificate(text: str) -> tuple[str, str | None]:
+    r"""Returns the file and the password of FILE[:PASSWORD]. As in curl, \: is a colon of FILE, and \\ a \."""
+    file = ""
+    rest = text
+    while rest and rest[0] != ":":
+        step = 2 if rest[:2] in ("\\:", "\\\\") else 1
+        file, rest = file + rest[step - 1], rest[step:]
+    return file, rest[1:] if rest else None
+
+
+    for whose, control in (("", "client"), ("proxy-", "proxy_client")):
+        if f"{whose}cert" in given:
+            path, password = _split_certificate(given[f"{whose}cert"])
+            controls[f"{control}_certificate"] = path
+            if password is not None and f"{whose}pass" not in given:
+                controls[f"{control}_key_password"] = password
+        if f"{whose}cert-type" in given:
+            controls[f"{control}_certificate_type"] = given[f"{whose}cert-type"].lower()
 
 
 def _port(given: Given, controls: dict[str, Any]) -> None:
@@ -196,7 +211,9 @@ def explain(error: BaseException) -> str:
     text = "; ".join((str(error), *getattr(error, "__notes__", ())))
     names = {option.control: f"--{option.long}" for option in OPTIONS if "_" in option.control}
     names |= {"max_message_size": "--max-size", "follow_location": "--location", "server_credential": "--user"}
-    names |= {"proxy_credential": "--proxy-user", "client_certificate": "--cert", "http_auth": "--anyauth"}
+    names |= {"proxy_credential": "--proxy-user", "proxy_auth": "--proxy-anyauth", "http_auth": "--anyauth"}
+    names |= {"client_certificate": "--cert", "client_certificate_type": "--cert-type"}
+    names |= {"proxy_client_certificate": "--proxy-cert", "proxy_client_certificate_type": "--proxy-cert-type"}
     names |= {"max_attempts": "--retry", "max_elapsed": "--retry-max-time", "trace_file": "--trace"}
     names |= {"pinned_public_key": "--pinnedpubkey", "cookie_file": "--cookie"}
     for name in sorted(names, key=len, reverse=True):
