@@ -31,7 +31,7 @@ VERBS: dict[str, str] = {
     "get": "Receive a stream of bytes into a file: curlwire get URI FILE",
     "put": "Send a file as a stream of bytes: curlwire put FILE URI",
     "bench": "Measure a server that echoes, for --duration: curlwire bench URI",
-    "tap": "Show the frames between clients and a server: curlwire tap LISTEN URI",
+    "tap": "Show the messages, pings and close frames of clients and a server: curlwire tap LISTEN URI",
     "doctor": "Check this build, and each step to a server: curlwire doctor [URI]",
     "man": "Write the man page, in the language of man",
     "completion": "Write the completion for a shell: curlwire completion bash, zsh or fish",
@@ -182,7 +182,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         Option("", "size", "BYTES", SIZE, "The size of a message; default 32, at most 1M"),
     ),
     "The verb tap": (
-        Option("", "record", "FILE", TEXT, "Write each frame to FILE, as JSON"),
+        Option("", "record", "FILE", TEXT, "Write each message, ping and close frame to FILE, as JSON"),
         Option(
             "", "replay", "FILE", TEXT, "Answer clients as the server did that FILE has recorded, without a URI"
         ),
