@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _TRACE_S = 1.0  # for the last line of a trace
 _NEVER = float("inf")
+_SIGNALLED = 128  # exit codes above it stand for signals
 
 
 class _CanAbort(Protocol):
@@ -71,19 +72,30 @@ class _Signals:
         if self.pending:
             raise _Interrupted(self.pending)
 
+    def ended(self, code: int) -> None:
+        """Says that the connection has ended. From now on, a signal ends the command at once.
+
+        code: the exit code so far. Raises _Interrupted if a signal has come that it does not tell.
+        """
+        self.session = self.ws = None
+        if self.pending and code < _SIGNALLED:
+            raise _Interrupted(self.pending)
+
     def _read(self, reading: int) -> None:
         while True:
             for number in os.read(reading, 16):
                 if number not in _SIGNALS:
                     continue
                 self.pending = number
-                if self.session is not None:
-                    self.session.on_signal(number)
-                elif self.ws is not None:
-                    self.ws.abort()
+                one, ws = self.session, self.ws
+                if one is not None:
+                    one.on_signal(number)
+                elif ws is not None:
+                    ws.abort()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
+        self.pending = number
         if self.session is None:
             raise _Interrupted(number)
 
@@ -261,6 +273,7 @@ def _connect_and_run(given: Given, rest: list[str], signals: _Signals) -> int:
         if terminal:
             terminal.opened(ws if isinstance(ws, MessageWebSocket) else ws.last)
         one.run()
+    signals.ended(code)
     except Failure as caught:
         code, error = caught.code, caught
     except WebSocketError as caught:
