@@ -11,13 +11,14 @@ from curlwire._core import MessageWebSocket, StreamWebSocket, WebErrorStatus, We
 from curlwire.command import codes
 from curlwire.command.codes import Failure
 from curlwire.command.options import OPTIONS
-from curlwire.command.parser import Given, read_file, usage
+from curlwire.command.parser import Given, lines_of, read_file, usage
 from curlwire.errors import ArgumentError, ConnectTimeout, WebSocketError
 
 _PASSING = (408, 429, 500, 502, 503, 504, 522, 524)  # HTTP status; curl's list
 _LOGINS = {"digest": "digest", "negotiate": "negotiate", "anyauth": "any"}
 _PROXY_LOGINS = ("basic", "digest", "negotiate", "ntlm")
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 1.0, 600.0
+_LONGEST_SLEEP_S = 1e6  # time.sleep refuses very long ones
 # Flags that set a control to a word or a number.
 _FLAGS: dict[str, tuple[str, Any]] = {
     "insecure": ("verify", False),
@@ -50,8 +51,8 @@ def _headers(lines: list[str], option: str) -> list[tuple[str, str | None]]:
     headers: list[tuple[str, str | None]] = []
     for line in lines:
         if line.startswith("@"):
-            text = read_file(line[1:], f"--{option}").decode("utf-8", "surrogateescape")
-            headers += _headers([one for one in text.splitlines() if one.strip()], option)
+            found = lines_of(read_file(line[1:], f"--{option}"))
+            headers += _headers([one for one in found if one.strip()], option)
             continue
         name, colon, value = line.partition(":")
         if colon:
@@ -90,10 +91,10 @@ def _proxy(given: Given, controls: dict[str, Any]) -> None:
     if "proxy-header" in given:
         found = _headers(given["proxy-header"], "proxy-header")
         controls["proxy_headers"] = [(name, value or "") for name, value in found]
-
     logins = [name for name in _PROXY_LOGINS if given.get(f"proxy-{name}") or given.get("proxy-anyauth")]
     if logins:
         controls["proxy_auth"] = logins
+
 
 def _login(given: Given, controls: dict[str, Any]) -> None:
     if "user" in given:
@@ -105,7 +106,6 @@ def _login(given: Given, controls: dict[str, Any]) -> None:
         controls["netrc_file"] = os.path.expanduser("~/.netrc")
 
 
-def _certificate(given: Given, controls: dict[str, Any]) -> None:
 def _split_certificate(text: str) -> tuple[str, str | None]:
     r"""Returns the file and the password of FILE[:PASSWORD]. As in curl, \: is a colon of FILE, and \\ a \."""
     file = ""
@@ -116,6 +116,7 @@ def _split_certificate(text: str) -> tuple[str, str | None]:
     return file, rest[1:] if rest else None
 
 
+def _certificate(given: Given, controls: dict[str, Any]) -> None:
     for whose, control in (("", "client"), ("proxy-", "proxy_client")):
         if f"{whose}cert" in given:
             path, password = _split_certificate(given[f"{whose}cert"])
@@ -239,10 +240,10 @@ def warn(given: Given, text: str) -> None:
     """Writes a text that is no error to stderr, unless --silent. It never raises."""
     if given.get("silent") or not sys.stderr:
         return
-    from curlwire.command.output import shown
+    from curlwire.command.output import line_of
 
     with suppress(OSError):
-        print(f"curlwire: {shown(text)}", file=sys.stderr, flush=True)
+        print(f"curlwire: {line_of(text)}", file=sys.stderr, flush=True)
 
 
 def connect(given: Given, ws: _Connects, uri: str, end_at: float) -> None:
@@ -266,6 +267,6 @@ def connect(given: Given, ws: _Connects, uri: str, end_at: float) -> None:
                 raise
             told = f"{explain(error)}. Trying again in {waits_s:g} s, {tries_left} left"
         warn(given, told)
-        time.sleep(waits_s)
+        time.sleep(min(waits_s, _LONGEST_SLEEP_S))
         if "retry-delay" not in given:
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)

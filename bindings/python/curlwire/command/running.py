@@ -16,7 +16,7 @@ from curlwire.command import codes, connecting, session
 from curlwire.command.codes import Failure
 from curlwire.command.input import Input
 from curlwire.command.options import VERBS
-from curlwire.command.output import Output, say, write_text, write_trace
+from curlwire.command.output import Output, say, secure_descriptors, write_text, write_trace
 from curlwire.command.parser import Given, parse
 from curlwire.errors import ArgumentError, WebSocketError
 
@@ -100,17 +100,6 @@ class _Signals:
             raise _Interrupted(number)
 
 
-def _secure_descriptors() -> None:
-    """Opens closed descriptors of stdin and stderr, so that no connection gets their numbers."""
-    for fd, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
-        try:
-            os.fstat(fd)
-        except OSError:
-            if fd == 1:
-                raise Failure(codes.OUTPUT, "stdout is closed. Redirect it, as with > /dev/null") from None
-            os.open(os.devnull, flags)  # it takes the lowest number, which is this one
-
-
 class _Trace:
     """Shows the traces of sockets. The dispatcher thread brings the lines, so the end waits for the last."""
 
@@ -186,7 +175,7 @@ def run(words: list[str]) -> int:
     signals = _Signals()
     given: Given = {}
     try:
-        _secure_descriptors()
+        secure_descriptors()
         given, rest = parse(words)
         if _helped(given, rest):
             return 0
@@ -269,11 +258,11 @@ def _connect_and_run(given: Given, rest: list[str], signals: _Signals) -> int:
         signals.watch(ws)
         connecting.connect(given, ws, uri, end_at)
         signals.opened(one)
+        output.begin()
         one.receiver.last_at = time.monotonic()
         if terminal:
             terminal.opened(ws if isinstance(ws, MessageWebSocket) else ws.last)
         one.run()
-    signals.ended(code)
     except Failure as caught:
         code, error = caught.code, caught
     except WebSocketError as caught:
@@ -284,6 +273,7 @@ def _connect_and_run(given: Given, rest: list[str], signals: _Signals) -> int:
             trace.wait()
         if terminal:
             terminal.close()
+    signals.ended(code)
     if code and not isinstance(ws, MessageWebSocket) and ws.unsent:
         connecting.warn(given, f"messages that were read from stdin and not sent: {ws.unsent}")
     say(given, code, connecting.explain(error) if error else "")
