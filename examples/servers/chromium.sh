@@ -12,22 +12,15 @@ if [ $# -ne 3 ]; then
 fi
 uri=$1
 
-# Sends the messages of the other arguments, and prints what comes, until a message matches the first argument.
-ask() {
-    until=$1
-    shift
-    for message in "$@"; do
-        set -- "$@" -d "$message"
-        shift
-    done
-    curlwire --no-stdin --timeout 30 "$@" --until "$until" "$uri"
+# Sends each line of stdin as a request, and prints the replies.
+call() {
+    curlwire --jsonrpc --jsonrpc-omit-jsonrpc --timeout 30 "$uri"
 }
 
-loader=$(ask '"id":1,' "{\"id\":1,\"method\":\"Page.navigate\",\"params\":{\"url\":\"$2\"}}" |
-    sed -n 's/.*"loaderId":"\([^"]*\)".*/\1/p')
+loader=$(echo "Page.navigate {\"url\":\"$2\"}" | call | sed -n 's/.*"loaderId":"\([^"]*\)".*/\1/p')
 # Chromium repeats the events of the page for each client that asks for them
-ask "\"loaderId\":\"$loader\",\"name\":\"load\"" '{"id":2,"method":"Page.enable"}' \
-    '{"id":3,"method":"Page.setLifecycleEventsEnabled","params":{"enabled":true}}' >/dev/null
-ask '"id":4,' '{"id":4,"method":"Page.captureScreenshot","params":{"format":"png"}}' |
-    sed -n 's/.*"data":"\([^"]*\)".*/\1/p' | base64 -d >"$3"
+curlwire --no-stdin --timeout 30 -d '{"id":1,"method":"Page.enable"}' \
+    -d '{"id":2,"method":"Page.setLifecycleEventsEnabled","params":{"enabled":true}}' \
+    --until "\"loaderId\":\"$loader\",\"name\":\"load\"" "$uri" >/dev/null
+echo 'Page.captureScreenshot {"format":"png"}' | call | sed -n 's/.*"data":"\([^"]*\)".*/\1/p' | base64 -d >"$3"
 echo "$3: $(($(wc -c <"$3"))) bytes"

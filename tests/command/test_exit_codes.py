@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: MIT
 """Each exit code, from the server or the file that causes it. Docs and help have the same table."""
 
+import contextlib
 import os
 import re
+import select
 import signal
 import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from curlwire.command.codes import EXIT_CODES
+import curlwire
+from curlwire.command import session
+from curlwire.command.codes import EXIT_CODES, Failure
+from curlwire.command.input import Input
+from curlwire.command.output import Message, Output
 from helpers import (
     WAIT,
+    Peer,
     echo,
     go,
     new_token,
@@ -19,6 +30,7 @@ from helpers import (
     run,
     script,
     serving,
+    serving_peers,
     start,
     text,
     tls,
@@ -52,6 +64,7 @@ CASES: tuple[tuple[int, list[str], bytes, str], ...] = (
     (2, ["--until", "(", echo()], b"", "regular expression"),
     (3, ["ws:///"], b"", "no host"),
     (3, ["localhost:80"], b"", "Type: curlwire ws://localhost:80"),
+    (3, ["ws://[:]"], b"", "not an IPv6 address"),
     (3, ["http://localhost/"], b"", "ws or wss"),
     (5, ["--no-stdin", "-x", "http://no-such-host.invalid:1", echo()], b"", "no-such-host.invalid"),
     (6, ["--no-stdin", "ws://no-such-host.invalid/"], b"", "no-such-host.invalid"),
@@ -170,6 +183,106 @@ def test_a_signal_ends_a_connect(code: int) -> None:
             process.send_signal(SIGNALS[code])
             process.communicate(timeout=WAIT)
     assert process.returncode == code
+
+
+class Stubborn:
+    """A server that sends a message, and does not answer the close frame."""
+
+    def __init__(self) -> None:
+        self.got_close = threading.Event()
+
+    def __call__(self, peer: Peer) -> None:
+        peer.accept()
+        peer.has_closed = True
+        peer.send("A")
+        with contextlib.suppress(ConnectionError):
+            peer.receive()
+        self.got_close.set()
+        while peer.connection.recv(1 << 16):
+            pass
+
+
+@pytest.mark.parametrize("words", [["--count", "1"], ["--until", "A"], ["--linger", "0.1"]])
+@pytest.mark.parametrize("code", SIGNALS)
+def test_a_signal_ends_the_closing_handshake(code: int, words: list[str]) -> None:
+    """The exit code shows that the signal ended it. Its time limit would end it with 0."""
+    server = Stubborn()
+    with serving_peers(server) as uri:
+        process = start(*words, uri, stdin=subprocess.DEVNULL)
+        assert server.got_close.wait(WAIT)
+        process.send_signal(SIGNALS[code])
+        assert process.communicate(timeout=WAIT) == (b"A\n", b"")
+    assert process.returncode == code
+
+
+class Slow:
+    """Stands for a socket with messages, whose server does not answer the close frame."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.has_closed, self.has_aborted = threading.Event(), threading.Event()
+        self.calls: list[str] = []
+        self.on_close: Callable[[], object] = lambda: None
+
+    def recv(self, timeout: float | None, *, decode: bool | None) -> bytes:
+        if self.has_closed.is_set():  # a socket forgets what is not taken
+            raise curlwire.ConnectionClosed("end", code=1000)
+        if self.left:
+            self.left -= 1
+            return b"x" * 70_000  # one batch
+        if timeout == 0:
+            raise curlwire.WebSocketTimeout
+        assert self.has_closed.wait(WAIT)
+        raise curlwire.ConnectionClosed("end", code=1000)
+
+    def close(self, code: int, reason: str) -> None:
+        self.calls.append("close")
+        self.has_closed.set()
+        self.on_close()
+
+    def wait_closed(self, timeout: float) -> None:
+        assert self.has_aborted.wait(WAIT)
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+        self.has_aborted.set()
+
+
+def test_a_signal_loses_no_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has come is written before the connection is closed. Another signal ends the closing handshake."""
+    monkeypatch.setattr(session, "_WRITE_S", WAIT)
+    monkeypatch.setattr(session, "_POLITE_S", WAIT)
+    socket_ = Slow(5)
+    given = {"output": str(tmp_path / "out"), "no-stdin": True}
+    output = Output(given)
+    one = session.Session(given, socket_, Input(given), output, float("inf"))  # type: ignore[arg-type]
+    write = output.write
+
+    def write_late(messages: list[Message]) -> None:
+        if socket_.left == 4:
+            one.on_signal(signal.SIGINT)
+            until = time.monotonic() + WAIT
+            while not one.receiver.must_tell_idle and time.monotonic() < until:
+                time.sleep(0.001)
+        write(messages)
+
+    output.write = write_late  # type: ignore[method-assign]
+    socket_.on_close = lambda: one.on_signal(signal.SIGTERM)
+    with pytest.raises(Failure) as caught:
+        one.run()
+    assert caught.value.code == 130
+    assert (tmp_path / "out").stat().st_size == 5 * 70_001
+    assert socket_.calls == ["close", "abort"]
+    os.close(output.fd)
+
+
+@pytest.mark.parametrize("code", SIGNALS)
+def test_a_signal_ends_write_out(code: int) -> None:
+    process = start("--no-stdin", "--count", "0", "-w", "x" * 100_000, script("close:1000"))
+    assert process.stdout is not None
+    assert select.select([process.stdout], [], [], WAIT)[0]  # it waits for the reader
+    process.send_signal(SIGNALS[code])
+    assert process.wait(WAIT) == code
 
 
 def test_every_code_is_tested() -> None:

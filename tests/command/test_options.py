@@ -69,6 +69,13 @@ def test_headers(tmp_path: Path) -> None:
     assert "\r\nAuthorization: Bearer t\r\n" in request("--oauth2-bearer", "t")
 
 
+def test_files_of_cookies(tmp_path: Path) -> None:
+    (tmp_path / "cookies").write_text("127.0.0.1\tFALSE\t/\tFALSE\t0\ta\tb\n")
+    assert "\r\nCookie: a=b\r\n" in request("-b", str(tmp_path / "cookies"), "-c", os.devnull)
+    for words in (["-b", os.devnull], ["-c", os.devnull], ["-b", ""], ["-b", "", "-c", str(tmp_path / "jar")]):
+        assert "Cookie" not in request(*words)
+
+
 def test_a_file_of_options(tmp_path: Path) -> None:
     inner, outer = tmp_path / "inner", tmp_path / "outer"
     inner.write_text('header = "X-Quoted: a\\tb \\"c\\""\n')

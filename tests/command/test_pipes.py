@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 import curlwire
+from curlwire.command.codes import Failure
 from curlwire.command.input import Input
+from curlwire.command.jsonrpc import JsonRpc
 from curlwire.command.output import Message, Output
 from curlwire.command.session import Session, _Receiver
 from helpers import (
@@ -229,6 +231,62 @@ def test_jsonrpc_orders_replies() -> None:
     uri = script("frame:2", text(*replies), "echo")
     ended = run("--jsonrpc", uri, stdin=b'one\n{"jsonrpc":"2.0","method":"two","id":2}\n')
     assert ended == Ended(0, "\n".join([replies[1], replies[2], replies[0], ""]), "")
+
+
+def test_jsonrpc_without_the_member_jsonrpc() -> None:
+    """Chromium and Node refuse the member, and send none. In JSON-RPC 1.0, each reply has an error."""
+    replies = ['{"id":3,"result":{}}', '{"id":2,"error":null,"result":1}', '{"id":1,"result":[]}']
+    uri = script("frame:3", text(*replies), "echo")
+    ended = run("--jsonrpc-omit-jsonrpc", uri, stdin=b"one\ntwo\nthree\n")
+    assert ended == Ended(0, "\n".join([*reversed(replies), ""]), "")
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        (b"a.b", '{"jsonrpc": "2.0", "method": "a.b", "id": 1}'),
+        (b'  a "\xc3\xa4" , 2 ', '{"jsonrpc": "2.0", "method": "a", "params": ["\xe4" , 2], "id": 1}'),
+        (b"a 5", '{"jsonrpc": "2.0", "method": "a", "params": [5], "id": 1}'),
+        (b"a [1],[2]", '{"jsonrpc": "2.0", "method": "a", "params": [[1],[2]], "id": 1}'),
+        (b'a {"b":1e400}', '{"jsonrpc": "2.0", "method": "a", "params": {"b":1e400}, "id": 1}'),
+        (b' {"id":7,"a":1.50,"a":"\\ud800"}', '{"id":7,"a":1.50,"a":"\\ud800"}'),
+    ],
+)
+def test_jsonrpc_requests(line: bytes, request_: str) -> None:
+    rpc = JsonRpc()
+    assert rpc.request(line) == request_
+    omitting = JsonRpc(has_version=False)
+    assert omitting.request(line) == request_.replace('"jsonrpc": "2.0", ', "")
+    assert not omitting.is_answered()
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ([b'{"id":1}', b'{"id":1}'], "have the id 1"),
+        ([b'[{"id":"a"},{"id":"a"}]'], 'have the id "a"'),
+        ([b"a [1", b""], "neither JSON"),
+        ([b"a 1]"], "neither JSON"),
+        ([b"\xff"], "neither JSON"),
+        ([b"[" * 100_000], "neither JSON"),
+    ],
+)
+def test_jsonrpc_refuses(lines: list[bytes], fault: str) -> None:
+    rpc = JsonRpc()
+    with pytest.raises(Failure, match=fault) as caught:
+        for line in lines:
+            rpc.request(line)
+    assert caught.value.code == 26
+
+
+def test_jsonrpc_numbers_avoid_the_ids_of_whole_requests() -> None:
+    rpc = JsonRpc()
+    rpc.request(b'{"id":1}')
+    assert '"id": 2' in rpc.request(b"one")
+    deep = b"[" * 100_000
+    assert rpc.take(deep) == [deep]  # a message as any other
+    replies = rpc.take('[{"id":2,"result":"\\ud800"},{"id":1}]')
+    assert replies == [b'{"id": 1}', b'{"id": 2, "result": "\\ud800"}']
 
 
 def test_close_code() -> None:

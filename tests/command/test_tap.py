@@ -23,6 +23,7 @@ import pytest
 
 import curlwire
 from curlwire.command import tap as verb
+from curlwire.command.codes import Failure
 from curlwire.command.tap_line import target_of
 from curlwire.command.tap_record import Record
 from curlwire.command.verbs import run_verb
@@ -523,6 +524,9 @@ def test_listen() -> None:
     assert verb.parse_listen("ws://[::1]:9000/") == ("::1", 9000)
     assert verb.parse_listen("unix:x") == "x"
     assert verb.parse_listen("./x") == "./x"
+    for text in ("::1:9000", "[::1:9000", "::1]:9000"):
+        with pytest.raises(Failure, match=r"such as \[::1\]:9000"):
+            verb.parse_listen(text)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,11 @@ static void test_files(void)
     CHECK_STATUS(cw_cookie_jar_save(j, path_of("pipe"), strlen(path_of("pipe"))), CW_INVALID_ARGUMENT);
     CHECK_HAS(cw_error_message(), "cannot be used: it is not a regular file");
     CHECK(stat(path_of("pipe"), &about) == 0 && S_ISFIFO(about.st_mode)); /* it was not replaced */
+    CHECK_STATUS(cw_cookie_jar_load(j, "/dev/null", 9), CW_OK);           /* it is empty */
+    CHECK_STATUS(cw_cookie_jar_save(j, "/dev/null", 9), CW_OK);
+    CHECK(stat("/dev/null", &about) == 0 && S_ISCHR(about.st_mode));
+    CHECK_STATUS(cw_cookie_jar_load(j, "/dev/zero", 9), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(cw_cookie_jar_save(j, "/dev/zero", 9), CW_INVALID_ARGUMENT);
     cw_cookie_jar_release(j);
     CHECK_INT(unlink(path_of("jar")) | unlink(path_of("bad")) | unlink(path_of("pipe")), 0);
     CHECK_INT(rmdir(folder), 0); /* no other file is left */

@@ -172,7 +172,7 @@ test("cookies_files_that_cannot_be_used", function()
     for key, rows in pairs {
         cookie_file = {
             {"/nowhere/file", "cannot be used: No such file"}, {"/", "not a regular file"},
-            {"/dev/null", "not a regular file"},
+            {"/dev/zero", "not a regular file"},
             {path, "cannot be used: line 2 does not have seven fields"},
         },
         cookie_jar = {
@@ -189,6 +189,11 @@ test("cookies_files_that_cannot_be_used", function()
             equal(err.status_name, "UnexpectedClientError")
             equal(ws.state, "new")
         end
+    end
+    for _, key in ipairs {"cookie_file", "cookie_jar"} do
+        local ws = support.message_socket({[key] = "/dev/null"})
+        assert(ws:connect(support.echo()))
+        ws:close()
     end
     local jar = curlwire.CookieJar()
     raises(function() jar:load(path) end, "line 2 does not have seven fields")

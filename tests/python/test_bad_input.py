@@ -19,7 +19,9 @@ def works_from_new(ws: MessageWebSocket) -> None:
         round_trip(ws)
 
 
-@pytest.mark.parametrize("uri", ["not a uri", "", "localhost", "ws://", "ws://host:99999/", "ws://[::1/"])
+@pytest.mark.parametrize(
+    "uri", ["not a uri", "", "localhost", "ws://", "ws://host:99999/", "ws://[::1/", "ws://[:]"]
+)
 def test_bad_uri(uri: str) -> None:
     ws = MessageWebSocket()
     with pytest.raises(ArgumentError):

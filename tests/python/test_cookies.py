@@ -730,6 +730,29 @@ def test_file_that_cannot_be_used(server: Server, tmp_path: Path) -> None:
     assert server.requests == []
 
 
+def test_the_null_device(server: Server, tmp_path: Path) -> None:
+    """It is empty, and what is written to it is thrown away, also by a user who cannot write /dev."""
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    (tmp_path / "link").symlink_to(os.devnull)
+    server.cookies = ["a=1"]
+    with nobody():
+        for path in (os.devnull, tmp_path / "link"):
+            visit(server.url(), cookie_file=path)
+            assert server.sent() == []
+            visit(server.url(), cookie_jar=path)
+            assert server.sent() == []
+        jar = CookieJar(os.devnull)
+        visit(server.url(), cookie_jar=jar)
+        jar.load(os.devnull)
+        jar.save()
+        jar.save(os.devnull)
+        assert names(jar) == ["a"]
+    assert Path(os.devnull).is_char_device() and (tmp_path / "link").is_symlink()
+    with pytest.raises(ConnectError, match="is not a regular file"):
+        visit(server.url(), cookie_file="/dev/zero")
+
+
 def test_permissions(server: Server, tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)

@@ -351,6 +351,16 @@ def test_calls_that_would_wait_for_themselves() -> None:
     assert len(errors) == 2
 
 
+def test_a_later_thread_may_have_the_number_of_an_ended_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ReconnectingWebSocket(script("close:1000"), policy=AT_ONCE) as ws:
+        assert list(ws) == []
+    ended = ws._driver.thread
+    assert ended is not None
+    ended.join(WAIT)
+    monkeypatch.setattr(threading, "get_ident", lambda: ended.ident)
+    ws.wait_closed(WAIT)
+
+
 def test_abort() -> None:
     ws = ReconnectingWebSocket(script("hang"), policy=AT_ONCE)
     with ws:

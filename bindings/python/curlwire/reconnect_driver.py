@@ -320,8 +320,9 @@ class Driver(DriverBase[MessageWebSocket]):
             threading.excepthook(threading.ExceptHookArgs(arguments))
 
     def refuse_own_thread(self, name: str) -> None:
-        """Raises StateError in the thread of the driver."""
-        if self.thread is not None and self.thread.ident == threading.get_ident():
+        """Raises StateError in the thread of the driver. A later thread may have the number of an ended one."""
+        thread = self.thread
+        if thread is not None and thread.ident == threading.get_ident() and thread.is_alive():
             raise StateError(f"{name}() in a handler of this socket would wait for itself; call it elsewhere")
 
     # ---- sending and receiving

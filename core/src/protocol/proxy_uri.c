@@ -162,12 +162,13 @@ bool cw__proxy_is_excluded(const char *list, const char *host, unsigned port)
 
 static const char *host_fault(text host)
 {
-    unsigned char address[16];
+    char fault[CW__URI_FAULT_BYTES];
+    cw__authority a;
 
     if (host.len_bytes == 0)
         return "there is no host";
-    if (host.at[0] == '[')
-        return host.at[host.len_bytes - 1] == ']' && address_of(bare(host), address) == 16
+    if (host.at[0] == '[') /* as in the URI of a server, also with a zone */
+        return cw__authority_read(host.at, host.len_bytes, &a, fault) && a.port < 0
                    ? NULL
                    : "the host in [ ] is not an IPv6 address";
     if (memchr(host.at, ':', host.len_bytes))

@@ -139,6 +139,7 @@ static const char *read_bracketed(const char *text, const char *end, cw__authori
 {
     const char *close = memchr(text, ']', (size_t)(end - text));
     const char *percent = close ? memchr(text, '%', (size_t)(close - text)) : NULL;
+    uint8_t address[16];
 
     a->is_ipv6 = true;
     a->host = text + 1;
@@ -147,10 +148,7 @@ static const char *read_bracketed(const char *text, const char *end, cw__authori
         a->zone = percent + (close - percent > 3 && percent[1] == '2' && percent[2] == '5' ? 3 : 1);
         a->zone_bytes = (size_t)(close - a->zone);
     }
-    for (size_t i = 0; i < a->host_bytes; i++)
-        if (hex_value(a->host[i]) < 0 && a->host[i] != ':' && a->host[i] != '.')
-            a->host_bytes = 0;
-    if (!memchr(a->host, ':', a->host_bytes)) {
+    if (cw__address_read(a->host, a->host_bytes, address) != sizeof address) {
         (void)CW__URI_FAULT(fault, "the host in [ ] is not an IPv6 address: write it as in wss://[::1]/");
         return NULL;
     }

@@ -63,6 +63,15 @@ static cw_status fail_kind(const cw__cookie_place *place, cw__error *error)
     return fail(place, CW_INVALID_ARGUMENT, 0, "cannot be used: it is not a regular file; name a file", error);
 }
 
+/* Returns whether a file is the null device, /dev/null: an empty jar, or one that is thrown away. */
+static bool is_null(const struct stat *about)
+{
+    struct stat null;
+
+    return S_ISCHR(about->st_mode) && stat("/dev/null", &null) == 0 && S_ISCHR(null.st_mode) &&
+           about->st_rdev == null.st_rdev;
+}
+
 /* ---- Reading ---- */
 
 static cw_status read_all(const cw__cookie_place *place, int fd, size_t size_bytes, cw__cookie_text *out,
@@ -84,14 +93,14 @@ static cw_status read_all(const cw__cookie_place *place, int fd, size_t size_byt
     return got < 0 ? fail_errno(place, "used", CHECK_PATH, error) : CW_OK;
 }
 
-/* A pipe or a device would stop the caller, so it is not read. */
+/* A pipe or another device would stop the caller, so it is not read. */
 static cw_status read_open(const cw__cookie_place *place, int fd, cw__cookie_text *out, cw__error *error)
 {
     struct stat about;
 
     if (fstat(fd, &about) != 0)
         return fail_errno(place, "used", CHECK_PATH, error);
-    if (!S_ISREG(about.st_mode))
+    if (!S_ISREG(about.st_mode) && !is_null(&about))
         return fail_kind(place, error);
     if (about.st_size > FILE_AT_MOST)
         return fail(place, CW_INVALID_ARGUMENT, 0, "cannot be used: it has more than 16 MiB; name another file",
@@ -146,9 +155,13 @@ cw_status cw__cookie_file_read(const cw__cookie_place *place, bool may_be_missin
 cw_status cw__cookie_file_check(const cw__cookie_place *place, cw__error *error)
 {
     const char *slash = strrchr(place->path, '/');
-    char *folder = slash ? cw__strndup(place->path, (size_t)(slash - place->path) + 1) : cw__strndup(".", 1);
     cw_status status = CW_OK;
+    struct stat about;
+    char *folder;
 
+    if (stat(place->path, &about) == 0 && is_null(&about)) /* its folder cannot be written */
+        return CW_OK;
+    folder = slash ? cw__strndup(place->path, (size_t)(slash - place->path) + 1) : cw__strndup(".", 1);
     if (!folder)
         return fail_memory(error);
     if (access(folder, W_OK | X_OK) != 0)
@@ -197,7 +210,7 @@ static bool replace(const char *path, char *temporary, const cw__cookie_text *te
     return false;
 }
 
-/* The rename would also replace a device or a pipe, for example /dev/null. */
+/* The rename would also replace a device or a pipe. */
 cw_status cw__cookie_file_write(const cw__cookie_place *place, const cw__cookie_text *text, cw__error *error)
 {
     struct stat about;
@@ -206,7 +219,7 @@ cw_status cw__cookie_file_write(const cw__cookie_place *place, const cw__cookie_
     cw_status status = CW_OK;
 
     if (stat(place->path, &about) == 0 && !S_ISREG(about.st_mode))
-        return fail_kind(place, error);
+        return is_null(&about) ? CW_OK : fail_kind(place, error);
     temporary = cw__malloc(len + SUFFIX_BYTES);
     if (!temporary)
         return fail_memory(error);

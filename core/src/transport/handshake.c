@@ -289,7 +289,7 @@ static CURLcode read_host(cw__handshake *h, unsigned *port)
                                           : CURLE_URL_MALFORMAT;
 }
 
-static cw_status cannot_create(const cw__handshake *h, const cw__handshake_settings *settings, CURLcode code)
+static cw_status cannot_create(const cw__handshake *h, CURLcode code)
 {
     if (h->has_no_random)
         return cw__fail(CW_SYSTEM_ERROR, "the system gives no random bytes: it refuses getrandom, and "
@@ -298,10 +298,7 @@ static cw_status cannot_create(const cw__handshake *h, const cw__handshake_setti
         return cw__fail(CW_NO_MEMORY, "no memory for a connection: free memory and call again");
     if (code == CURLE_URL_MALFORMAT)
         return cw__fail(CW_INVALID_ARGUMENT,
-                        settings->uri->is_ipv6
-                            ? "the host in [ ] is not an IPv6 address: write it as in wss://[::1]/"
-                            : "the host is neither a name nor an IPv4 address: "
-                              "write it as in wss://host/path");
+                        "the host is neither a name nor an IPv4 address: write it as in wss://host/path");
     if (h->refused)
         return cw__fail(CW_UNSUPPORTED,
                         "the loaded libcurl with %s has no %s: unset it, or load another build of libcurl",
@@ -377,7 +374,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
         code = cw__tls_options_rename(h, settings, port);
     if (code == CURLE_OK)
         code = set_options(h, settings);
-    return code == CURLE_OK ? CW_OK : cannot_create(h, settings, code);
+    return code == CURLE_OK ? CW_OK : cannot_create(h, code);
 }
 
 cw__handshake *cw__handshake_create(const cw__handshake_settings *settings)

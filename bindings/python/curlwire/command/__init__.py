@@ -2,6 +2,7 @@
 """The command curlwire: curl for WebSockets."""
 
 import atexit
+import contextlib
 import os
 import sys
 from typing import NoReturn
@@ -34,10 +35,12 @@ def _run(words: list[str]) -> int:
 
 def _end(code: int) -> NoReturn:
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except OSError:
-            code = code or OUTPUT
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        code = code or OUTPUT
+    with contextlib.suppress(OSError):
+        if sys.stderr is not None:
+            sys.stderr.flush()
     os._exit(code)

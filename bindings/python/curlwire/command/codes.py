@@ -29,7 +29,7 @@ EXIT_CODES: dict[int, str] = {
     SENDING: "The connection was lost while sending",
     RECEIVING: "The connection was lost",
     CERTIFICATE: "The client certificate is missing or cannot be used",
-    60: "The server's certificate is not trusted",
+    60: "The certificate of the server or of the proxy is not trusted",
     SIZE: "A message is larger than --max-size, or than the memory",
     77: "The file of trusted certificates cannot be used",
     90: "The server's public key is not the one of --pinnedpubkey",
@@ -43,6 +43,8 @@ EXIT_CODES: dict[int, str] = {
     TERMINATED: "SIGTERM",
 }
 
+_TLS = (35, CERTIFICATE, 60, 77, 90)  # as in curl, they also stand for the TLS of an https:// proxy
+_OF_PROXY = ("the proxy ", "the answer of the proxy ", "the reply of the proxy ")
 _CLOSED_WELL = (1000, 1001, 1005)
 _LOST = 1006
 # These failures have no number of libcurl's, so a part of the error's text tells them. The order matters.
@@ -83,8 +85,8 @@ def of_error(error: WebSocketError) -> int:
         return USAGE
     if error.status is WebErrorStatus.REDIRECT_FAILED:
         return REDIRECTS
-    if str(error).startswith("the proxy "):
-        return PROXY
+    if error.curl_code not in _TLS and str(error).startswith(_OF_PROXY):
+        return CERTIFICATE if "client certificate" in str(error) else PROXY
     if error.http_status >= 200:
         return HTTP
     if isinstance(error, WebSocketTimeout):

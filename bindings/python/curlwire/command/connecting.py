@@ -11,12 +11,14 @@ from curlwire._core import MessageWebSocket, StreamWebSocket, WebErrorStatus, We
 from curlwire.command import codes
 from curlwire.command.codes import Failure
 from curlwire.command.options import OPTIONS
-from curlwire.command.parser import Given, read_file, usage
+from curlwire.command.parser import Given, lines_of, read_file, usage
 from curlwire.errors import ArgumentError, ConnectTimeout, WebSocketError
 
 _PASSING = (408, 429, 500, 502, 503, 504, 522, 524)  # HTTP status; curl's list
 _LOGINS = {"digest": "digest", "negotiate": "negotiate", "anyauth": "any"}
+_PROXY_LOGINS = ("basic", "digest", "negotiate", "ntlm")
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 1.0, 600.0
+_LONGEST_SLEEP_S = 1e6  # time.sleep refuses very long ones
 # Flags that set a control to a word or a number.
 _FLAGS: dict[str, tuple[str, Any]] = {
     "insecure": ("verify", False),
@@ -49,8 +51,8 @@ def _headers(lines: list[str], option: str) -> list[tuple[str, str | None]]:
     headers: list[tuple[str, str | None]] = []
     for line in lines:
         if line.startswith("@"):
-            text = read_file(line[1:], f"--{option}").decode("utf-8", "surrogateescape")
-            headers += _headers([one for one in text.splitlines() if one.strip()], option)
+            found = lines_of(read_file(line[1:], f"--{option}"))
+            headers += _headers([one for one in found if one.strip()], option)
             continue
         name, colon, value = line.partition(":")
         if colon:
@@ -70,7 +72,7 @@ def _cookies(given: Given, controls: dict[str, Any], headers: list[tuple[str, st
     if len(files) > 1:
         raise usage("--cookie reads one file")
     if files:
-        controls["cookie_file"] = files[0]
+        controls["cookie_file"] = files[0] or os.devnull  # curl: with "" it keeps the cookies of this run
 
 
 def _proxy(given: Given, controls: dict[str, Any]) -> None:
@@ -89,6 +91,9 @@ def _proxy(given: Given, controls: dict[str, Any]) -> None:
     if "proxy-header" in given:
         found = _headers(given["proxy-header"], "proxy-header")
         controls["proxy_headers"] = [(name, value or "") for name, value in found]
+    logins = [name for name in _PROXY_LOGINS if given.get(f"proxy-{name}") or given.get("proxy-anyauth")]
+    if logins:
+        controls["proxy_auth"] = logins
 
 
 def _login(given: Given, controls: dict[str, Any]) -> None:
@@ -101,14 +106,25 @@ def _login(given: Given, controls: dict[str, Any]) -> None:
         controls["netrc_file"] = os.path.expanduser("~/.netrc")
 
 
+def _split_certificate(text: str) -> tuple[str, str | None]:
+    r"""Returns the file and the password of FILE[:PASSWORD]. As in curl, \: is a colon of FILE, and \\ a \."""
+    file = ""
+    rest = text
+    while rest and rest[0] != ":":
+        step = 2 if rest[:2] in ("\\:", "\\\\") else 1
+        file, rest = file + rest[step - 1], rest[step:]
+    return file, rest[1:] if rest else None
+
+
 def _certificate(given: Given, controls: dict[str, Any]) -> None:
-    if "cert" in given:
-        path, colon, password = given["cert"].partition(":")
-        controls["client_certificate"] = path
-        if colon and "pass" not in given:
-            controls["client_key_password"] = password
-    if "cert-type" in given:
-        controls["client_certificate_type"] = given["cert-type"].lower()
+    for whose, control in (("", "client"), ("proxy-", "proxy_client")):
+        if f"{whose}cert" in given:
+            path, password = _split_certificate(given[f"{whose}cert"])
+            controls[f"{control}_certificate"] = path
+            if password is not None and f"{whose}pass" not in given:
+                controls[f"{control}_key_password"] = password
+        if f"{whose}cert-type" in given:
+            controls[f"{control}_certificate_type"] = given[f"{whose}cert-type"].lower()
 
 
 def _port(given: Given, controls: dict[str, Any]) -> None:
@@ -196,7 +212,9 @@ def explain(error: BaseException) -> str:
     text = "; ".join((str(error), *getattr(error, "__notes__", ())))
     names = {option.control: f"--{option.long}" for option in OPTIONS if "_" in option.control}
     names |= {"max_message_size": "--max-size", "follow_location": "--location", "server_credential": "--user"}
-    names |= {"proxy_credential": "--proxy-user", "client_certificate": "--cert", "http_auth": "--anyauth"}
+    names |= {"proxy_credential": "--proxy-user", "proxy_auth": "--proxy-anyauth", "http_auth": "--anyauth"}
+    names |= {"client_certificate": "--cert", "client_certificate_type": "--cert-type"}
+    names |= {"proxy_client_certificate": "--proxy-cert", "proxy_client_certificate_type": "--proxy-cert-type"}
     names |= {"max_attempts": "--retry", "max_elapsed": "--retry-max-time", "trace_file": "--trace"}
     names |= {"pinned_public_key": "--pinnedpubkey", "cookie_file": "--cookie"}
     for name in sorted(names, key=len, reverse=True):
@@ -222,10 +240,10 @@ def warn(given: Given, text: str) -> None:
     """Writes a text that is no error to stderr, unless --silent. It never raises."""
     if given.get("silent") or not sys.stderr:
         return
-    from curlwire.command.output import shown
+    from curlwire.command.output import line_of
 
     with suppress(OSError):
-        print(f"curlwire: {shown(text)}", file=sys.stderr, flush=True)
+        print(f"curlwire: {line_of(text)}", file=sys.stderr, flush=True)
 
 
 def connect(given: Given, ws: _Connects, uri: str, end_at: float) -> None:
@@ -249,6 +267,6 @@ def connect(given: Given, ws: _Connects, uri: str, end_at: float) -> None:
                 raise
             told = f"{explain(error)}. Trying again in {waits_s:g} s, {tries_left} left"
         warn(given, told)
-        time.sleep(waits_s)
+        time.sleep(min(waits_s, _LONGEST_SLEEP_S))
         if "retry-delay" not in given:
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)

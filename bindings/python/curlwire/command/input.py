@@ -1,39 +1,28 @@
 # SPDX-License-Identifier: MIT
 """Reads the messages of --data and of stdin, and sends them."""
 
-import os
-import select
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from curlwire._core import MessageWebSocket
 from curlwire.command import codes
 from curlwire.command.codes import Failure
-from curlwire.command.parser import Given, read_file, usage
+from curlwire.command.parser import Given, read_file, read_stdin, usage
 from curlwire.errors import ArgumentError
 
 if TYPE_CHECKING:
     from curlwire.command.jsonrpc import JsonRpc
     from curlwire.command.reconnecting import Reconnecting
 
-_READ_BYTES = 1 << 18
 _LINE_BYTES = 64 << 20  # the default of --max-size
-_STDIN = 0
 Message = str | bytes
 
 
-def read_stdin() -> bytes:
-    """Returns the next bytes of stdin, b"" at its end. Blocks. Raises Failure."""
-    while True:
-        try:
-            return os.read(_STDIN, _READ_BYTES)
-        except BlockingIOError:
-            poller = select.poll()
-            poller.register(_STDIN, select.POLLIN)
-            poller.poll()
-        except OSError as error:
-            reason = error.strerror
-            break
+def _read() -> bytes:
+    try:
+        return read_stdin()
+    except OSError as error:
+        reason = error.strerror
     raise Failure(codes.INPUT, f"stdin cannot be read: {reason}. Give a file or a pipe, or --no-stdin")
 
 
@@ -41,7 +30,7 @@ def _pieces(end: bytes, limit_bytes: int) -> Iterator[list[bytes]]:
     """Yields the pieces of stdin that end with `end`, and what is left behind the last end."""
     begun: list[bytes] = []  # of a piece whose end has not come
     size = 0
-    while data := read_stdin():
+    while data := _read():
         pieces = data.split(end)
         last = pieces.pop()
         if pieces:
@@ -63,7 +52,7 @@ def _pieces(end: bytes, limit_bytes: int) -> Iterator[list[bytes]]:
 
 
 def _blocks(_end: bytes, _limit_bytes: int) -> Iterator[list[bytes]]:
-    while data := read_stdin():
+    while data := _read():
         yield [data]
 
 
@@ -85,7 +74,7 @@ def _from_json(line: bytes) -> Message:
         data = value["data"]
         if isinstance(data, str):
             return data.encode() if value.get("type") == "binary" else data
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise Failure(
         codes.INPUT, 'stdin has a line that is not JSON of the form {"data": "text"} or {"base64": "AAEC"}'
@@ -131,7 +120,7 @@ class Input:
             raise usage("--jsonrpc sends lines of text: leave out --input-format and --binary")
         from curlwire.command.jsonrpc import JsonRpc  # json is slow to import
 
-        return JsonRpc()
+        return JsonRpc(has_version=not given.get("jsonrpc-omit-jsonrpc"))
 
     def take_first(self) -> tuple[list[Message], bool]:
         """Returns the messages of --data, which send() then leaves out, and whether they are text.

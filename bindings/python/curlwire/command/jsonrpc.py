@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""JSON-RPC 2.0 for --jsonrpc: numbers the requests, and writes the replies in the order of the requests."""
+"""JSON-RPC for --jsonrpc: numbers the requests, and writes the replies in the order of the requests.
 
+A reply is known by its id alone. So replies may lack the member "jsonrpc", as those of JSON-RPC 1.0, of
+Chromium's DevTools and of Node's inspector do.
+"""
+
+import _thread
 import json
 from typing import Any
 
@@ -10,10 +15,27 @@ from curlwire.command.codes import Failure
 _WAITING = 100_000  # requests without a reply: replies that come early are kept
 
 
-class JsonRpc:
-    """The requests that wait for their replies, in order. The sending and the receiving thread use it."""
+def _params(text: str) -> str:
+    """Returns params as JSON: an object, an array, or the items of an array. Raises ValueError."""
+    try:
+        if isinstance(json.loads(text), (dict, list)):
+            return text
+    except ValueError:
+        pass
+    items = f"[{text}]"
+    json.loads(items)
+    return items
 
-    def __init__(self) -> None:
+
+class JsonRpc:
+    """The requests that wait for their replies, in order. The sending and the receiving thread use it.
+
+    has_version: whether a request that is made here has the member "jsonrpc".
+    """
+
+    def __init__(self, has_version: bool = True) -> None:
+        self.head: str = '"jsonrpc": "2.0", ' if has_version else ""
+        self.lock: _thread.LockType = _thread.allocate_lock()  # for replies
         self.replies: dict[str, bytes | None] = {}  # by the JSON of the id; None until the reply has come
         self.number: int = 0
         self.is_complete: bool = False  # the sender has no more requests
@@ -23,27 +45,42 @@ class JsonRpc:
         """Returns the request of a line: JSON, or a method and, behind a blank, its params as JSON."""
         try:
             text = line.decode().strip()
-            if text.startswith(("{", "[")):
-                value: Any = json.loads(text)
-            else:
-                method, _, params = text.partition(" ")
-                value = {"jsonrpc": "2.0", "method": method}
-                if params.strip():
-                    value["params"] = json.loads(params)
-                self.number += 1
-                value["id"] = self.number
-        except ValueError:
+            if not text.startswith(("{", "[")):
+                return self._made(text)
+            value: Any = json.loads(text)
+        except (ValueError, RecursionError):
             raise Failure(
                 codes.INPUT, "stdin has a line that is neither JSON nor 'method [params as JSON]' for --jsonrpc"
             ) from None
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, dict) and "id" in one:
-                self.replies[json.dumps(one["id"])] = None
-        if len(self.replies) > _WAITING:
+        with self.lock:
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, dict) and "id" in one:
+                    self._expect(json.dumps(one["id"]))
+        return text
+
+    def _made(self, text: str) -> str:
+        """Returns the request for a method and its params. Raises ValueError."""
+        method, _, params = text.partition(" ")
+        params = f', "params": {_params(params.strip())}' if params.strip() else ""
+        with self.lock:
+            self.number += 1
+            while str(self.number) in self.replies:  # the id of a whole request
+                self.number += 1
+            self._expect(str(self.number))
+        method = json.dumps(method, ensure_ascii=False)
+        return f'{{{self.head}"method": {method}{params}, "id": {self.number}}}'
+
+    def _expect(self, key: str) -> None:
+        """Waits for a reply from now on. The caller holds the lock. Raises Failure."""
+        if key in self.replies:
+            raise Failure(
+                codes.INPUT, f"two requests of --jsonrpc have the id {key[:40]}. Give each an id of its own"
+            )
+        if len(self.replies) >= _WAITING:
             raise Failure(
                 codes.INPUT, f"more than {_WAITING} requests of --jsonrpc wait for replies. Send fewer"
             )
-        return json.dumps(value, ensure_ascii=False)
+        self.replies[key] = None
 
     def _answered(self, one: Any) -> str:
         """Returns the JSON of the id that a reply answers, or "" if it is no reply.
@@ -53,7 +90,7 @@ class JsonRpc:
         """
         if not isinstance(one, dict) or "method" in one:
             return ""
-        if one.get("id") is None and "error" in one and "null" not in self.replies:
+        if one.get("id") is None and one.get("error") is not None and "null" not in self.replies:
             return next((key for key, reply in self.replies.items() if reply is None), "")
         return json.dumps(one.get("id"))
 
@@ -62,14 +99,18 @@ class JsonRpc:
         data = message.encode() if isinstance(message, str) else message
         try:
             value: Any = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return [data]
+        with self.lock:
+            return self._take(data, value)
+
+    def _take(self, data: bytes, value: Any) -> list[str | bytes]:
         for one in value if isinstance(value, list) else [value]:
             key = self._answered(one)
             if key not in self.replies:
                 return [data]
-            self.errors += "error" in one
-            self.replies[key] = data if one is value else json.dumps(one, ensure_ascii=False).encode()
+            self.errors += one.get("error") is not None  # in JSON-RPC 1.0, each reply has the member
+            self.replies[key] = data if one is value else json.dumps(one).encode()
         ready: list[str | bytes] = []
         for key, reply in list(self.replies.items()):
             if reply is None:

@@ -31,7 +31,7 @@ VERBS: dict[str, str] = {
     "get": "Receive a stream of bytes into a file: curlwire get URI FILE",
     "put": "Send a file as a stream of bytes: curlwire put FILE URI",
     "bench": "Measure a server that echoes, for --duration: curlwire bench URI",
-    "tap": "Show the frames between clients and a server: curlwire tap LISTEN URI",
+    "tap": "Show the messages, pings and close frames of clients and a server: curlwire tap LISTEN URI",
     "doctor": "Check this build, and each step to a server: curlwire doctor [URI]",
     "man": "Write the man page, in the language of man",
     "completion": "Write the completion for a shell: curlwire completion bash, zsh or fish",
@@ -61,6 +61,9 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         ),
         Option(
             "", "jsonrpc", "", FLAG, "Send each line as a JSON-RPC request; write the replies in that order"
+        ),
+        Option(
+            "", "jsonrpc-omit-jsonrpc", "", FLAG, 'The same, without the member "jsonrpc", as Chromium wants it'
         ),
         Option("", "text", "", FLAG, "Send text messages (the default of lines and null)"),
         Option("", "binary", "", FLAG, "Send binary messages (the default of raw and hex)"),
@@ -135,8 +138,26 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         Option("", "noproxy", "HOSTS", TEXT, "Connect to these hosts without a proxy; * is all"),
         Option("", "preproxy", "URI", TEXT, "SOCKS proxy in front of the proxy", "pre_proxy", "", True),
         Option("", "proxy-header", "HEADER|@FILE", LIST, "Send this header to the proxy", is_secret=True),
+        Option("", "proxy-basic", "", FLAG, "Log in to the proxy by Basic (the default)"),
+        Option("", "proxy-digest", "", FLAG, "Log in to the proxy by Digest"),
+        Option("", "proxy-negotiate", "", FLAG, "Log in to the proxy by Negotiate (Kerberos)"),
+        Option("", "proxy-ntlm", "", FLAG, "Log in to the proxy by NTLM"),
+        Option("", "proxy-anyauth", "", FLAG, "Log in to the proxy as it wants it"),
         Option("", "proxy-insecure", "", FLAG, "Do not check the certificate of the proxy"),
         Option("", "proxy-cacert", "FILE", TEXT, "Trusted certificates for the proxy", "proxy_ca_file"),
+        Option("", "proxy-cert", "FILE[:PASSWORD]", TEXT, "Client certificate for the proxy", is_secret=True),
+        Option("", "proxy-cert-type", "TYPE", TEXT, "Its form", words=("PEM", "P12")),
+        Option("", "proxy-key", "FILE", TEXT, "Its key", "proxy_client_key"),
+        Option(
+            "",
+            "proxy-pass",
+            "PASSWORD",
+            TEXT,
+            "Of the key",
+            "proxy_client_key_password",
+            "CURLWIRE_PROXY_PASS",
+            True,
+        ),
     ),
     "TLS": (
         Option("k", "insecure", "", FLAG, "Do not check the server's certificate"),
@@ -161,7 +182,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         Option("", "size", "BYTES", SIZE, "The size of a message; default 32, at most 1M"),
     ),
     "The verb tap": (
-        Option("", "record", "FILE", TEXT, "Write each frame to FILE, as JSON"),
+        Option("", "record", "FILE", TEXT, "Write each message, ping and close frame to FILE, as JSON"),
         Option(
             "", "replay", "FILE", TEXT, "Answer clients as the server did that FILE has recorded, without a URI"
         ),

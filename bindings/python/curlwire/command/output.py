@@ -4,6 +4,7 @@
 import errno
 import os
 import select
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +22,17 @@ _KEPT = "\n\t"  # the control characters that a terminal gets
 _HEX_BYTES = 64  # of a binary message, on a terminal
 
 
+def secure_descriptors() -> None:
+    """Opens a closed stdin and stderr, so that no connection gets their numbers. Raises Failure."""
+    for fd, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(fd)
+        except OSError:
+            if fd == 1:
+                raise Failure(codes.OUTPUT, "stdout is closed. Redirect it, as with > /dev/null") from None
+            os.open(os.devnull, flags)  # it takes the lowest number, which is this one
+
+
 def shown(text: str) -> str:
     """Returns a text with its control characters escaped, so that it cannot steer a terminal."""
     if text.isprintable():
@@ -33,12 +45,17 @@ def shown(text: str) -> str:
     )
 
 
+def line_of(text: str) -> str:
+    """Returns a text as one line, so that a text of the server cannot look like several."""
+    return shown(text).replace("\n", "\\n")
+
+
 def say(given: Given, code: int, text: str) -> None:
     """Writes an error to stderr, unless --silent. It never raises."""
     if (given.get("silent") and not given.get("show-error")) or sys.stderr is None or not text:
         return
     with suppress(OSError):
-        print(f"curlwire: ({code}) {shown(text)}", file=sys.stderr, flush=True)
+        print(f"curlwire: ({code}) {line_of(text)}", file=sys.stderr, flush=True)
 
 
 def _bytes(message: Message) -> bytes:
@@ -158,7 +175,9 @@ class _Printer:
             "time": f"{time.time():.6f}".encode(),
             "number": str(self.number).encode(),
         }
-        return b"".join(facts[text] if is_name else text.encode() for is_name, text in self.parts)
+        return b"".join(
+            facts[text] if is_name else text.encode(errors="surrogateescape") for is_name, text in self.parts
+        )
 
 
 _RENDER: dict[str, Render] = {
@@ -189,10 +208,19 @@ class Output:
 
     def _open(self) -> int:
         try:
-            return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             reason = error.strerror
         raise Failure(codes.OUTPUT, f"{self.path!r} cannot be written: {reason}. Check the path")
+
+    def begin(self) -> None:
+        """Empties the file. So it keeps what it has when a connect fails, as in curl. Raises Failure."""
+        if self.path == "-" or not stat.S_ISREG(os.fstat(self.fd).st_mode):
+            return
+        try:
+            os.ftruncate(self.fd, 0)
+        except OSError as error:
+            raise _cannot_write(self.name, error) from None
 
     def write(self, messages: list[Message]) -> None:
         """Writes messages. Blocks until the system has taken them. Raises Failure."""

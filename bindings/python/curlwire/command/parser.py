@@ -5,6 +5,7 @@ argparse would cost two thirds of the time of `python3 -c pass`, and cannot read
 """
 
 import os
+import select
 from typing import Any
 
 from curlwire.command import codes
@@ -18,6 +19,8 @@ _SHORT: dict[str, Option] = {option.short: option for option in OPTIONS if optio
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "v": "\v"}
 _FILES = 16  # of -K, one inside the other
+_STDIN = 0
+_READ_BYTES = 1 << 18
 
 
 def usage(text: str) -> Failure:
@@ -139,16 +142,31 @@ def parse(arguments: list[str], verb: str = "") -> tuple[Given, list[str]]:
             _read_config(given, path, 1)
     if "url" in given:
         rest.append(given.pop("url"))
+    if given.get("jsonrpc-omit-jsonrpc"):
+        given["jsonrpc"] = True
     for option in OPTIONS:
         if option.environment and option.long not in given and os.environ.get(option.environment):
             _store(given, option, os.environ[option.environment])
     return given, rest
 
 
+def read_stdin() -> bytes:
+    """Returns the next bytes of stdin, b"" at its end. Blocks, also if stdin does not block. Raises OSError."""
+    while True:
+        try:
+            return os.read(_STDIN, _READ_BYTES)
+        except BlockingIOError:
+            poller = select.poll()
+            poller.register(_STDIN, select.POLLIN)
+            poller.poll()
+
+
 def read_file(path: str, what: str) -> bytes:
     """Returns the content of a file of an option; "-" is stdin. Raises Failure."""
     try:
-        with open(0 if path == "-" else path, "rb", closefd=path != "-") as file:
+        if path == "-":
+            return b"".join(iter(read_stdin, b""))
+        with open(path, "rb") as file:
             return file.read()
     except OSError as error:
         where = "stdin" if path == "-" else repr(path)
@@ -158,10 +176,18 @@ def read_file(path: str, what: str) -> bytes:
     )
 
 
+def lines_of(data: bytes) -> list[str]:
+    """Returns the lines of a file of options or headers. Only a newline ends a line, also behind a CR."""
+    return [line.removesuffix("\r") for line in data.decode("utf-8", "surrogateescape").split("\n")]
+
+
 def _value(text: str) -> str:
-    """The value of a line: in quotes with escapes, or up to the first blank."""
+    """The value of a line: in quotes with escapes, or a word, behind which only a comment may stand."""
     if not text.startswith('"'):
-        return text.split()[0] if text else ""
+        word, _, rest = text.replace("\t", " ").partition(" ")
+        if rest.strip() and not rest.lstrip().startswith("#") and not word.startswith("#"):
+            raise usage("a value with blanks needs double quotes around it")
+        return word
     parts: list[str] = []
     i = 1
     while i < len(text) and text[i] != '"':
@@ -177,19 +203,22 @@ def _value(text: str) -> str:
 def _read_config(given: Given, path: str, depth: int) -> None:
     if depth > _FILES:
         raise usage(f"the file {path!r} of --config includes itself")
-    text = read_file(path, "--config").decode("utf-8", "surrogateescape")
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.strip()
+    for number, raw in enumerate(lines_of(read_file(path, "--config")), 1):
+        line = raw.strip(" \t\r\v\f")
         if not line or line.startswith("#"):
             continue
         end = next((i for i, letter in enumerate(line) if letter in " \t=:"), len(line))
         name, value = line[:end], line[end:].lstrip(" \t=:")
-        words = _Words([_value(value)] if value else [])
         try:
+            if "\0" in line:
+                raise usage("a text with NUL cannot be used")
+            words = _Words([_value(value)] if value else [])
             if name.startswith("-") and not name.startswith("--"):
                 _short(given, name, words)
             else:
                 _long(given, name if name.startswith("--") else f"--{name}", words)
+            if words.at < len(words.words) and not value.startswith("#"):
+                raise usage(f"the option {name[:40]} takes no value")
         except Failure as error:
             raise Failure(error.code, f"line {number} of {path!r}: {error}") from None
         for inner in given.pop("config", ()):

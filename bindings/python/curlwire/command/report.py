@@ -4,7 +4,7 @@
 from typing import TYPE_CHECKING
 
 from curlwire._core import WebSocket
-from curlwire.command.output import shown, split_format, write_all
+from curlwire.command.output import line_of, shown, split_format, write_all
 from curlwire.command.parser import Given, read_file
 from curlwire.errors import ConnectionClosed, WebSocketError
 
@@ -81,8 +81,8 @@ def _facts(
         reason = error.reason
     return {
         "close_code": str(ws.close_code or ""),
-        "close_reason": shown(reason or ""),
-        "errormsg": shown(str(error or "")),
+        "close_reason": line_of(reason or ""),
+        "errormsg": line_of(str(error or "")),
         "exitcode": str(code),
         "extensions": ws.extensions or "",
         "http_code": f"{status:03}",
@@ -107,7 +107,7 @@ class WriteOut:
     def __init__(self, given: Given) -> None:
         text: str = given.get("write-out", "")
         if text.startswith("@"):
-            text = read_file(text[1:], "--write-out").decode("utf-8", "replace")
+            text = read_file(text[1:], "--write-out").decode("utf-8", "surrogateescape")
         self.parts: list[tuple[bool, str]] = split_format(text, self._is_known, "write-out")
 
     @staticmethod
@@ -136,4 +136,4 @@ class WriteOut:
             else text
             for is_name, text in self.parts
         ]
-        write_all(1, "".join(texts).encode("utf-8", "backslashreplace"), "stdout")
+        write_all(1, "".join(texts).encode("utf-8", "surrogateescape"), "stdout")

@@ -16,7 +16,7 @@ from curlwire.command import codes, connecting, session
 from curlwire.command.codes import Failure
 from curlwire.command.input import Input
 from curlwire.command.options import VERBS
-from curlwire.command.output import Output, say, write_text, write_trace
+from curlwire.command.output import Output, say, secure_descriptors, write_text, write_trace
 from curlwire.command.parser import Given, parse
 from curlwire.errors import ArgumentError, WebSocketError
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _TRACE_S = 1.0  # for the last line of a trace
 _NEVER = float("inf")
+_SIGNALLED = 128  # exit codes above it stand for signals
 
 
 class _CanAbort(Protocol):
@@ -71,32 +72,32 @@ class _Signals:
         if self.pending:
             raise _Interrupted(self.pending)
 
+    def ended(self, code: int) -> None:
+        """Says that the connection has ended. From now on, a signal ends the command at once.
+
+        code: the exit code so far. Raises _Interrupted if a signal has come that it does not tell.
+        """
+        self.session = self.ws = None
+        if self.pending and code < _SIGNALLED:
+            raise _Interrupted(self.pending)
+
     def _read(self, reading: int) -> None:
         while True:
             for number in os.read(reading, 16):
                 if number not in _SIGNALS:
                     continue
                 self.pending = number
-                if self.session is not None:
-                    self.session.on_signal(number)
-                elif self.ws is not None:
-                    self.ws.abort()
+                one, ws = self.session, self.ws
+                if one is not None:
+                    one.on_signal(number)
+                elif ws is not None:
+                    ws.abort()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
+        self.pending = number
         if self.session is None:
             raise _Interrupted(number)
-
-
-def _secure_descriptors() -> None:
-    """Opens closed descriptors of stdin and stderr, so that no connection gets their numbers."""
-    for fd, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
-        try:
-            os.fstat(fd)
-        except OSError:
-            if fd == 1:
-                raise Failure(codes.OUTPUT, "stdout is closed. Redirect it, as with > /dev/null") from None
-            os.open(os.devnull, flags)  # it takes the lowest number, which is this one
 
 
 class _Trace:
@@ -174,7 +175,7 @@ def run(words: list[str]) -> int:
     signals = _Signals()
     given: Given = {}
     try:
-        _secure_descriptors()
+        secure_descriptors()
         given, rest = parse(words)
         if _helped(given, rest):
             return 0
@@ -259,6 +260,7 @@ def _connect_and_run(given: Given, rest: list[str], signals: _Signals) -> int:
         signals.watch(ws)
         connecting.connect(given, ws, uri, end_at)
         signals.opened(one)
+        output.begin()
         one.receiver.last_at = time.monotonic()
         if terminal:
             terminal.opened(ws if isinstance(ws, MessageWebSocket) else ws.last)
@@ -273,6 +275,7 @@ def _connect_and_run(given: Given, rest: list[str], signals: _Signals) -> int:
             trace.wait()
         if terminal:
             terminal.close()
+    signals.ended(code)
     if code and not isinstance(ws, MessageWebSocket) and ws.unsent:
         connecting.warn(given, f"messages that were read from stdin and not sent: {ws.unsent}")
     say(given, code, connecting.explain(error) if error else "")

@@ -13,6 +13,7 @@ import signal
 import stat
 import time
 from _queue import Empty, SimpleQueue
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from curlwire._core import MessageWebSocket
@@ -36,7 +37,9 @@ _BATCH_BYTES = 1 << 16
 _NEVER = float("inf")
 _LINGER_S = 2.0
 _CLOSE_S = 1.0  # for the close frames after a failure, also when --max-time is over
-_POLITE_S = 10.0  # the same after a signal; a second one ends the process
+_POLITE_S = 10.0  # the same after a signal; another one ends it at once
+_LONGEST_CLOSE_S = 3600.0
+_WRITE_S = 1.0  # after a failure, for the messages that have come
 _SIGNAL = 128
 _LOOK_S = 0.02  # between two looks at a receiver that is late
 _LONGEST_WAIT_S = 1e6  # SimpleQueue takes no inf
@@ -184,24 +187,24 @@ class Session:
         self.stdin_ended_at: float | None = None
         self.sending: int = 0
         self.has_received: bool = False  # the receiving thread has ended
+        self.has_closed: bool = False  # the thread of _start_close() has ended
         self.linger_s: float = given.get("linger", _LINGER_S)
         self.timeout_s: float = given.get("timeout", _NEVER)
 
     def run(self) -> None:
         """Runs the session. Raises Failure, WebSocketError."""
         if self.receiver.count == 0:
-            return self._close()
+            self.has_received = True
+            return self._finish()
         _thread.start_new_thread(self.receiver.run, ())
         _thread.start_new_thread(self._send, ())
         self._watch_output()
         try:
             self._wait()
         except BaseException as error:
-            is_signal = isinstance(error, Failure) and error.code > _SIGNAL
-            self._close(has_failed=True, limit_s=_POLITE_S if is_signal else _CLOSE_S)
+            self._give_up(error)
             raise
-        self._close()
-        self._wait_received()
+        self._finish()
         self.receiver.matcher.check()
         if self.source.rpc:
             self.source.rpc.check()
@@ -249,17 +252,73 @@ class Session:
         """Lets the time of --linger begin anew, because a connection is ready. Any thread may call it."""
         self.events.put(("ready", None))
 
-    def _wait_received(self) -> None:
-        """Waits until the receiving thread has written the messages that it had taken."""
-        while not self.has_received:
-            wait_s = min(self.end_at - time.monotonic(), _LONGEST_WAIT_S)
+    def _finish(self) -> None:
+        """Closes the connection, and waits until the messages that were taken are written.
+
+        A signal ends it at once. Raises Failure.
+        """
+        self._start_close(_LONGEST_CLOSE_S)
+        try:
+            while not (self.has_closed and self.has_received):
+                wait_s = min(self.end_at - time.monotonic(), _LONGEST_WAIT_S)
+                try:
+                    self._handle_end(*self.events.get(timeout=max(_CLOSE_S, wait_s)))
+                except Empty:
+                    if self.has_closed:
+                        self._check_max_time()
+        except Failure as error:
+            is_signal = error.code > _SIGNAL
+            if not is_signal:
+                self._await(lambda: self.has_closed, _CLOSE_S)
+            if not self.has_closed:
+                self.ws.abort()
+            if is_signal:
+                self._await(lambda: self.has_received, _WRITE_S)
+            raise
+
+    def _handle_end(self, kind: str, value: BaseException | int | None) -> None:
+        if kind == "closed":
+            self.has_closed = True
+            if isinstance(value, ConnectionClosed):
+                raise Failure(codes.SENDING, explain(value))
+            if isinstance(value, BaseException):
+                raise value
+        elif kind == "received":
+            self.has_received = True
+            if isinstance(value, Failure):
+                raise value
+        elif kind == "signal" or (kind == "unread" and not self.has_received):
+            self._handle(kind, value)
+
+    def _give_up(self, error: BaseException) -> None:
+        """Writes what has come, and closes the connection, each with a limit. Another signal ends it."""
+        code = error.code if isinstance(error, Failure) else 0
+        limit_s = _POLITE_S if code > _SIGNAL else _CLOSE_S
+        write_s = 0.0 if code == codes.OUTPUT else _WRITE_S
+        receiver = self.receiver
+        receiver.must_tell_idle = True
+        is_patient = self._await(lambda: self.has_received or receiver.is_idle, write_s)
+        if is_patient:
+            self._start_close(limit_s)
+            is_patient = self._await(lambda: self.has_closed, limit_s + _CLOSE_S)
+        if not self.has_closed:
+            self.ws.abort()
+        if is_patient:
+            self._await(lambda: self.has_received, write_s)
+
+    def _await(self, is_done: Callable[[], bool], limit_s: float) -> bool:
+        """Waits until something is done, for a limited time. Returns False if a signal came."""
+        until = time.monotonic() + limit_s
+        while not is_done():
             try:
-                kind, value = self.events.get(timeout=max(_CLOSE_S, wait_s))
+                kind, _ = self.events.get(timeout=max(0.0, until - time.monotonic()))
             except Empty:
-                return
-            if kind in ("signal", "unread") or isinstance(value, Failure):
-                self._handle(kind, value)
+                break
             self.has_received = self.has_received or kind == "received"
+            self.has_closed = self.has_closed or kind == "closed"
+            if kind == "signal":
+                return False
+        return True
 
     def _next_at(self) -> float:
         """Returns when a time of the options is over."""
@@ -285,10 +344,13 @@ class Session:
             if self._handle(kind, value):
                 return
 
-    def _is_over(self) -> bool:
-        now = time.monotonic()
-        if now >= self.end_at:
+    def _check_max_time(self) -> None:
+        if time.monotonic() >= self.end_at:
             raise Failure(codes.TIMEOUT, f"--max-time is over: {self.given['max-time']:g} s")
+
+    def _is_over(self) -> bool:
+        self._check_max_time()
+        now = time.monotonic()
         if now >= self.receiver.last_at + self.timeout_s and self.receiver.is_idle:
             raise Failure(codes.TIMEOUT, f"no message came for {self.timeout_s:g} s (--timeout)")
         if now >= self._linger_end():
@@ -364,18 +426,23 @@ class Session:
         if code:
             raise Failure(code, explain(error))
 
-    def _close(self, has_failed: bool = False, limit_s: float = 3600.0) -> None:
+    def _start_close(self, limit_s: float) -> None:
+        """Lets a thread close the connection, so that this one goes on waiting for signals."""
+        left_s = max(_CLOSE_S, min(self.end_at - time.monotonic(), limit_s))
+        _thread.start_new_thread(self._close, (left_s,))
+
+    def _close(self, limit_s: float) -> None:
         ws = self.ws
-        left_s = min(self.end_at - time.monotonic(), limit_s)
         code, _, reason = str(self.given.get("close", "1000")).partition(":")
         try:
             ws.close(int(code), reason)
-            ws.wait_closed(max(_CLOSE_S, left_s))
-        except ConnectionClosed as error:
-            if not has_failed:
-                raise Failure(codes.SENDING, explain(error)) from None
+            ws.wait_closed(limit_s)
+            self.events.put(("closed", None))
         except WebSocketTimeout:
             ws.abort()
+            self.events.put(("closed", None))
+        except Exception as error:  # the main thread shows it
+            self.events.put(("closed", error))
 
 
 def check_close(given: Given) -> None:
@@ -384,8 +451,9 @@ def check_close(given: Given) -> None:
         return
     code, _, reason = given["close"].partition(":")
     allowed = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
-    if not code.isdecimal() or int(code) not in allowed or len(reason.encode()) > 123:
+    is_text = reason.isprintable() or not any("\ud800" <= letter <= "\udfff" for letter in reason)
+    if not code.isdecimal() or int(code) not in allowed or not is_text or len(reason.encode()) > 123:
         raise usage(
             "--close needs a code that may be sent (1000-1003, 1007-1014, 3000-4999), "
-            "and at most 123 bytes of reason"
+            "and at most 123 bytes of reason in UTF-8"
         )

@@ -49,7 +49,10 @@ def parse_listen(text: str) -> str | tuple[str, int]:
         raise usage(
             "LISTEN of tap is an address and a port, such as 127.0.0.1:9000, or the path of a Unix socket"
         )
-    host = host.strip("[]")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise usage("LISTEN of tap has an IPv6 address in [ ], such as [::1]:9000")
     return ("127.0.0.1" if host in ("", "localhost") else host), int(port)
 
 

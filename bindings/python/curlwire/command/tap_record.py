@@ -85,6 +85,7 @@ class Record:
         if self.style not in _FORMATS or "print" in given:
             raise usage(f"tap shows its frames by --output-format {', '.join(_FORMATS)}")
         self.output: Output = Output(given)
+        self.output.begin()
         self.path: str | None = given.get("record")
         self.fd: int = -1 if self.path is None else self._open(self.path)
         self.writer: _Writer = _Writer()

@@ -6,14 +6,15 @@ import hashlib
 import os
 import sys
 import time
-from typing import BinaryIO
+from collections.abc import Callable
+from contextlib import suppress
 
 from curlwire._core import StreamWebSocket, WebSocket
 from curlwire.command import codes
 from curlwire.command.codes import Failure
 from curlwire.command.live import Bar
 from curlwire.command.output import write_all
-from curlwire.command.parser import Given
+from curlwire.command.parser import Given, read_stdin
 from curlwire.errors import ConnectionClosed, WebSocketError
 
 _CHUNK_BYTES = 1 << 18
@@ -48,7 +49,8 @@ class _Progress(Bar):
             return
         taken_s = max(time.monotonic() - self.began_at, 1e-6)
         rate = f"{_size(self.done_bytes)}, {_size(self.done_bytes / taken_s)}/s"
-        print(f"{rate}, sha256 {self.hash.hexdigest()}", file=sys.stderr, flush=True)
+        with suppress(OSError):
+            print(f"{rate}, sha256 {self.hash.hexdigest()}", file=sys.stderr, flush=True)
 
 
 class _Target:
@@ -101,13 +103,14 @@ def get(given: Given, ws: WebSocket, path: str) -> None:
     progress.report()
 
 
-def _open(path: str) -> tuple[BinaryIO, int | None]:
+def _open(path: str) -> tuple[Callable[[], bytes], int | None]:
+    """Returns a function that reads the next bytes of a file, b"" at its end, and the size, if it has one."""
     try:
-        file = open(0 if path == "-" else path, "rb", buffering=0)  # noqa: SIM115 # the caller closes it
-        size = os.fstat(file.fileno()).st_size
+        fd = 0 if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        size = os.fstat(fd).st_size
     except OSError as error:
         raise Failure(codes.INPUT, f"{path!r} cannot be read: {error.strerror}. Check the path") from None
-    return file, size or None
+    return (read_stdin if path == "-" else lambda: os.read(fd, _CHUNK_BYTES)), size or None
 
 
 def _discard(ws: StreamWebSocket) -> None:
@@ -126,13 +129,13 @@ def put(given: Given, ws: WebSocket, path: str) -> None:
     Raises Failure and WebSocketError.
     """
     assert isinstance(ws, StreamWebSocket)
-    file, total_bytes = _open(path)
+    read, total_bytes = _open(path)
     stream = ws.output_stream
     _thread.start_new_thread(_discard, (ws,))
-    with file, _Progress(given, total_bytes) as progress:
+    with _Progress(given, total_bytes) as progress:
         while True:
             try:
-                data = file.read(_CHUNK_BYTES)
+                data = read()
             except OSError as error:
                 raise Failure(codes.INPUT, f"{path!r} cannot be read: {error.strerror}") from None
             if not data:

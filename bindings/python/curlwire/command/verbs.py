@@ -9,7 +9,7 @@ from typing import NoReturn
 from curlwire.command import codes, connecting
 from curlwire.command.codes import Failure
 from curlwire.command.manual import SHELLS, completion, man_page
-from curlwire.command.output import say, write_text
+from curlwire.command.output import say, secure_descriptors, write_text
 from curlwire.command.parser import Given, parse, usage
 from curlwire.command.report import WriteOut
 from curlwire.errors import ArgumentError, WebSocketError
@@ -81,6 +81,7 @@ def run_verb(verb: str, words: list[str]) -> int:
     """Runs a verb with the words behind it, and returns the exit code."""
     given: Given = {}
     try:
+        secure_descriptors()
         given, rest = parse(words)
         if given.get("help"):
             from curlwire.command.helping import help_text
