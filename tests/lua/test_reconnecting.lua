@@ -318,24 +318,29 @@ test("reconnecting_in_coroutines", function(expect)
     equal(ws.attempt, 2)
 end)
 
--- While one coroutine connects, the time limit of another one holds.
+-- While one coroutine connects, the time limit of another one holds. close and abort end the attempt.
 test("reconnecting_beside_an_attempt", function(expect)
-    local ws = make(scripts({"hs:", "hang"}))
-    local is_over = false
-    curlwire.spawn(expect(function()
-        equal(ws:connect(), nil)
-        is_over = true
-    end))
-    curlwire.spawn(expect(function()
-        while ws.state ~= "connecting" do curlwire.sleep(0.001) end
-        local data, _, err = ws:receive(0.02)
-        equal(data, nil)
-        equal(err.name, "CW_TIMED_OUT")
-        equal(is_over, false)
-        ws:abort()
-    end))
-    equal(curlwire.run(), true)
-    equal(ws.state, "closed")
+    for _, name in ipairs {"close", "abort"} do
+        local token = support.token("reconnecting")
+        local ws = make(support.script("hs:", "hang") .. "?id=" .. token, {timeout = math.huge})
+        local is_over = false
+        curlwire.spawn(expect(function()
+            equal(ws:connect(), nil)
+            is_over = true
+        end))
+        curlwire.spawn(expect(function()
+            while ws.state ~= "connecting" do curlwire.sleep(0.001) end
+            local data, _, err = ws:receive(0.02)
+            equal(data, nil)
+            equal(err.name, "CW_TIMED_OUT")
+            equal(is_over, false)
+            equal(ws[name](ws), true)
+        end))
+        equal(curlwire.run(), true)
+        equal(ws.state, "closed")
+        equal(ws.attempt, 1)
+        assert(not support.log(token):find('"end": "timeout"', 1, true), "the attempt went on")
+    end
 end)
 
 -- A server that accepts each connection and closes it at once. Only the waits move the clock.

@@ -495,13 +495,13 @@ function ReconnectingWebSocket:connect(timeout) end
 ---@return true
 function ReconnectingWebSocket:reconnect() end
 
----Closes the connection, and makes no further attempt. Does not block.
+---Closes the connection, or ends the attempt that another coroutine makes, and makes no further attempt. Does not block.
 ---@param code integer|nil default 1000
 ---@param reason string|nil
 ---@return true
 function ReconnectingWebSocket:close(code, reason) end
 
----Drops the connection without a closing handshake, and makes no further attempt.
+---Drops the connection without a closing handshake, or ends the attempt, and makes no further attempt.
 ---@return true
 function ReconnectingWebSocket:abort() end
 

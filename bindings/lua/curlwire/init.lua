@@ -23,7 +23,7 @@ if make_rules then
     core._reconnect = nil
     -- A script that does not reconnect does not load reconnecting.lua.
     core.ReconnectingWebSocket = function(...)
-        core.ReconnectingWebSocket = require "curlwire.reconnecting"(core, make_rules)
+        core.ReconnectingWebSocket = require "curlwire.reconnecting"(core, make_rules, functions.connect_prepare)
         return core.ReconnectingWebSocket(...)
     end
 end

@@ -2,7 +2,8 @@
 -- curlwire.ReconnectingWebSocket: a MessageWebSocket that connects again when its connection is lost. The rules are in
 -- the core, and the same for every language. There is no thread here: the calls that wait connect again.
 
-return function(core, make_rules)
+-- prepare: makes a socket from the URI and the options of core.connect.
+return function(core, make_rules, prepare)
     local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
     local KEPT_SOCKETS = 4 -- ended connections whose messages the program has not taken yet
     local SLICE_S = 0.1    -- a wait looks this often whether another coroutine has called close or reconnect
@@ -191,12 +192,13 @@ return function(core, make_rules)
         for name, value in pairs(d.control) do
             options[name] = value
         end
-        local ws, _, err = core.connect(values.uri, options)
-        if d.state == "closed" then
-            if ws then ws:abort() end
-        elseif ws then
-            use(self, d, ws)
-        else
+        local ws = prepare(values.uri, options)
+        d.connecting = ws -- so that another coroutine can end the attempt
+        local ok, _, err = ws:connect(values.uri, d.timeout)
+        d.connecting = nil
+        if ok and d.state ~= "closed" then return use(self, d, ws) end
+        ws:abort()
+        if d.state ~= "closed" then
             ended(d)
             decide(self, d, err)
         end
@@ -206,7 +208,7 @@ return function(core, make_rules)
     local function try(self, d)
         d.is_busy = true
         local ok, err = (rawget(core, "pcall") or pcall)(attempt, self, d)
-        d.is_busy = false
+        d.is_busy, d.connecting = false, nil
         if not ok then
             if d.state ~= "open" and d.state ~= "closed" then
                 d.state, d.error = "closed", d.rules:failure("PROGRAM_FAILED", tostring(err))
@@ -259,6 +261,7 @@ return function(core, make_rules)
 
     local function end_here(self, d, code, reason, is_abort)
         local ws = d.greeting or d.ws
+        if d.connecting then d.connecting:abort() end
         if ws and is_abort then ws:abort() elseif ws then ws:close(code, reason) end
         if d.state == "closed" then return true end
         local err = d.rules:failure("CW_CLOSED", "this program has closed the socket: make a new one to connect again")
