@@ -20,10 +20,19 @@ from peers import WAIT
 Answer = Callable[[socket.socket, bytes], None]
 
 
+def head_size(connection: socket.socket, before: bytes) -> int:
+    """Returns how many bytes may be read, so that nothing after the head is read. It does not look into TLS."""
+    if isinstance(connection, ssl.SSLSocket):
+        return 1
+    seen = connection.recv(65536, socket.MSG_PEEK)
+    end = (before + seen).find(b"\r\n\r\n")
+    return len(seen) if end < 0 else end + 4 - len(before)
+
+
 def read_head(connection: socket.socket) -> bytes:
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        more = connection.recv(1)  # byte by byte, so that nothing after the head is read
+        more = connection.recv(head_size(connection, head[-3:]))
         if not more:
             raise ConnectionError("the client ended the connection before the end of its request")
         head += more

@@ -21,6 +21,7 @@ from curlwire import aio
 from peers import WAIT, echo, opened, opened_stream, round_trip, wait_until
 
 HIGH, LOW, SIZE, COST = 100_000, 30_000, 5_000, 64
+HELD = 32_768  # the codec holds so many bytes besides the queue
 ROUNDS = 20
 MARKS: dict[str, Any] = {
     "send_high_water_mark": HIGH,
@@ -234,7 +235,7 @@ def test_on_writable() -> None:
         assert news.wait(WAIT)
         ws.flush(WAIT)
         # The dispatcher thread may get the amount of an earlier call after fill() has sent more.
-        wait_until(lambda: called[-1][1] <= LOW)
+        wait_until(lambda: called[-1][1] <= LOW + HELD)
         assert 1 <= len(called) <= ROUNDS  # once for each time that there was no room
         assert called[0][0] is ws
         assert called[0][2] != threading.get_ident()
@@ -351,7 +352,7 @@ def test_in_aio(is_coroutine: bool) -> None:
                 assert ws.buffered_amount > 0 or ws.information.framing == "curl"
                 server.reads()
                 assert (await called)[0] is ws
-                assert called.result()[1] <= LOW
+                assert called.result()[1] <= LOW + HELD
                 ws.on_writable = None
                 waiting = asyncio.create_task(ws.send(numbered(count)))
                 await waiting

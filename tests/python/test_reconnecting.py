@@ -15,7 +15,7 @@ import pytest
 import curlwire
 from attempts import AT_ONCE, ReconnectingWebSocket, ends_at_third, scripts, text
 from curlwire import ReconnectPolicy
-from curlwire.reconnecting_base import end_of
+from curlwire.reconnecting_base import Deadline, end_of
 from peers import WAIT, Recorded, echo, script, wait_until
 
 
@@ -195,6 +195,40 @@ def test_reconnect_receives_what_has_arrived_first() -> None:
         assert list(ws) == []
     assert ws.attempt == 2
     assert len(reasons) == 2
+
+
+def test_reconnect_waits_for_a_recv_that_has_a_message() -> None:
+    """Such a recv does not show that nothing has arrived."""
+    has_message, may_go_on = threading.Event(), threading.Event()
+
+    def slow(data: Any) -> Any:
+        has_message.set()
+        assert may_go_on.wait(WAIT)
+        return data
+
+    uri = scripts([text("1"), text("2"), text("3"), "hang"], [text("4"), "close:1000"])
+    with ReconnectingWebSocket(uri, policy=AT_ONCE, close_timeout=WAIT) as ws:
+        got: list[Any] = []
+        thread = threading.Thread(target=lambda: got.append(ws.recv_json(WAIT, loads=slow)))
+        thread.start()
+        assert has_message.wait(WAIT)
+        inner = ws.socket
+        assert inner is not None
+        wait_until(lambda: inner.information.statistics.text_messages_received >= 3)
+        ws.reconnect()
+        wait_until(lambda: ws._driver.retiring is not None or ws.attempt == 2)
+        may_go_on.set()
+        thread.join(WAIT)
+
+        def take(inner: curlwire.MessageWebSocket, seconds: float | None) -> Any:
+            counts.append(ws._driver.receiver_count)  # it need not be waited for: it takes what is there
+            return inner.recv(seconds)
+
+        counts: list[int] = []
+        got.append(ws._driver.receive(take, Deadline(WAIT)))
+        assert counts == [0]
+        got += [ws.recv(WAIT) for _ in range(2)]
+        assert got == ["1", "2", "3", "4"]
 
 
 def test_reconnect_from_another_thread_ends_a_waiting_recv() -> None:

@@ -266,20 +266,22 @@ class Driver(DriverBase[MessageWebSocket]):
                 self.lock.wait(left)
 
     def _empty(self, ws: MessageWebSocket) -> None:
-        """Lets the receivers take what has arrived before the connection is renewed. Holds the lock.
-
-        A receiver that waits already shows that nothing is there.
-        """
+        """Lets the receivers take what has arrived before the connection is renewed. Holds the lock."""
         self.retiring = ws
         end = reconnect_policy.clock() + self.control_of(ws).close_timeout
         self.lock.notify_all()
         while (
             ws in self.sockets
-            and not (self.must_stop or self.receiver_count)
+            and not (self.must_stop or (self.receiver_count and self._is_empty(ws)))
             and (left := end - reconnect_policy.clock()) > 0
         ):
             self.lock.wait(left)
         self.retiring = None
+
+    @staticmethod
+    def _is_empty(ws: MessageWebSocket) -> bool:
+        """Returns whether no message has arrived. A receiver that is about to take one does not wait yet."""
+        return ws.information.statistics.receive_queue_bytes == 0
 
     @staticmethod
     def control_of(ws: MessageWebSocket) -> Any:
@@ -357,7 +359,9 @@ class Driver(DriverBase[MessageWebSocket]):
                 self._drained(ws)
             finally:
                 with self.lock:
-                    self.receiver_count -= 1
+                    self.receiver_count -= not is_retiring
+                    if self.retiring is ws:
+                        self.lock.notify_all()
 
     def _enter_receive(self, deadline: Deadline) -> tuple[MessageWebSocket, bool]:
         with self.lock:
@@ -365,9 +369,10 @@ class Driver(DriverBase[MessageWebSocket]):
                 self.check()
                 self.check_receiving()
                 self.wait(deadline, "a message")
-            self.receiver_count: int = self.receiver_count + 1
+            is_retiring = self.sockets[0] is self.retiring
+            self.receiver_count: int = self.receiver_count + (not is_retiring)
             self.lock.notify_all()
-            return self.sockets[0], self.sockets[0] is self.retiring
+            return self.sockets[0], is_retiring
 
     def _drained(self, ws: MessageWebSocket) -> None:
         """Notes that a connection has no more messages."""
