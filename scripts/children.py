@@ -63,10 +63,13 @@ def exists(group: int) -> bool:
     return True
 
 
-def is_gone(group: int, seconds: float) -> bool:
-    """Waits up to so many seconds until the group has no process; returns whether it has none."""
+def is_gone(group: int, seconds: float, leader: subprocess.Popen[str] | None = None) -> bool:
+    """Waits up to so many seconds until the group has no process; returns whether it has none.
+
+    leader: its first process, if nobody else waits for it. Until then it counts, also when it has ended.
+    """
     until = time.monotonic() + seconds
-    while exists(group):
+    while (leader is not None and leader.poll() is None) or exists(group):
         if time.monotonic() > until:
             return False
         bury_orphans()
@@ -79,12 +82,12 @@ def send(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def end_group(group: int) -> None:
+def end_group(group: int, leader: subprocess.Popen[str] | None = None) -> None:
     """Sends SIGTERM, so that a runner ends its own children, and after GRACE_S SIGKILL."""
     send(group, signal.SIGTERM)
-    if not is_gone(group, GRACE_S):
+    if not is_gone(group, GRACE_S, leader):
         send(group, signal.SIGKILL)
-        is_gone(group, GRACE_S)
+        is_gone(group, GRACE_S, leader)
 
 
 # -- orphans: processes that have left their group and whose parent has ended
@@ -187,7 +190,7 @@ def watch(process: subprocess.Popen[str], limit_s: float, notes: list[str]) -> N
         process.wait(limit_s)
     except subprocess.TimeoutExpired:
         notes.append(f"took more than {limit_s:g} s")
-        end_group(group)
+        end_group(group, process)
         process.wait()
     if not is_gone(group, GRACE_S):
         notes.append("left a process behind")

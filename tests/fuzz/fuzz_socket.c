@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     run_end(&r);
     fuzz_wire_run(&model, in.data, in.len_bytes);
     DEMAND(fuzz_begins_with(&model.data, &r.got.data));
-    cw_shutdown(10000);
+    cw_shutdown(30000);
     DEMAND(cw__alloc_live() == 0);
     peer_settle();
     fuzz_wire_destroy(&model);

@@ -72,7 +72,7 @@ static size_t peer_answer(int fd, char *to, size_t room_bytes)
 
 static void peer_serve(int fd)
 {
-    struct timeval limit = {.tv_sec = 5};
+    struct timeval limit = {.tv_sec = 30};
     struct linger now = {.l_onoff = 1};
     char first[256 + 4096];
     size_t have, sent = 0;

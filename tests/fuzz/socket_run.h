@@ -187,7 +187,7 @@ static void run_open(run *r, uint8_t flags)
         DEMAND(cw_socket_set_number(r->s, CW_OPT_MAX_MESSAGE_SIZE, r->got.max_bytes) == CW_OK);
     DEMAND(cw_socket_set_number(r->s, CW_OPT_CLOSE_TIMEOUT, flags & 64 ? 2 : 1000) == CW_OK);
     DEMAND(cw_socket_set_number(r->s, CW_OPT_PING_INTERVAL, flags & 128 ? 1 : 0) == CW_OK);
-    status = cw_socket_connect(r->s, peer.uri, strlen(peer.uri), flags & PEER_ANSWERS_RAW ? 30 : 5000);
+    status = cw_socket_connect(r->s, peer.uri, strlen(peer.uri), flags & PEER_ANSWERS_RAW ? 30 : 30000);
     run_check(r, status, "CONNECT_FAILED");
     DEMAND(status == CW_OK || flags & (PEER_ANSWERS_RAW | PEER_RESETS)); /* a reset may drop the 101 */
     r->has_connected = status == CW_OK;
@@ -197,7 +197,7 @@ static void run_end(run *r)
 {
     (void)cw_socket_subscribe(r->s, r->mailbox, CW_EVENT_CLOSED);
     cw_socket_abort(r->s);
-    run_check(r, cw_socket_wait_closed(r->s, 10000), "CLOSED"); /* the peer may not have read everything */
+    run_check(r, cw_socket_wait_closed(r->s, 30000), "CLOSED"); /* the peer may not have read everything */
     run_drain(r, 0);
     DEMAND(r->closed_count == (r->has_connected ? 1 : 0));
     cw_socket_release(r->s);

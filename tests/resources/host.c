@@ -25,7 +25,7 @@
 #define LOSES_OBJECTS false
 #endif
 
-enum { LIMIT_S = 90, OUR_MODULES = 2 };
+enum { LIMIT_S = 270, OUR_MODULES = 2 };
 
 /* The data of a state's allocator. It fails twice in a row, because Lua 5.2 and later collect garbage and try again. */
 typedef struct budget {
@@ -107,6 +107,19 @@ static bool run_once(long n, bool is_lua, char **arguments, long *bad_count)
     return has_failed;
 }
 
+/* Loads the libraries, which stay loaded. */
+static void load(void)
+{
+    lua_State *L = luaL_newstate();
+
+    if (!L)
+        fail(-1, "no state", NULL);
+    luaL_openlibs(L);
+    if (luaL_loadstring(L, "require 'curlwire'") != 0 || lua_pcall(L, 0, 0, 0) != 0)
+        fail(-1, "not loaded", lua_tostring(L, -1));
+    lua_close(L);
+}
+
 int main(int count, char **arguments)
 {
     static const char *const ours[OUR_MODULES] = {"curlwire/core", "libcurl"};
@@ -117,7 +130,8 @@ int main(int count, char **arguments)
         return 2;
     (void)alarm(LIMIT_S);
     is_lua = strcmp(arguments[1], "lua") == 0;
-    (void)run_once(-1, is_lua, arguments + 2, &bad_count); /* the first run loads the libraries */
+    load();
+    /* All blocks count, also those that curlwire keeps for its next use: which one it keeps may change. */
     for (int i = 0; i < OUR_MODULES; i++)
         if (failing_watch(ours[i], FAILING_COUNTS | (strcmp(ours[i], arguments[1]) == 0 ? FAILING_FAILS : 0)) ==
             0)

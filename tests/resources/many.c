@@ -14,7 +14,7 @@
 
 #include "base/base.h"
 
-enum { AT_ONCE = 40, WARM_UP = 1000, LIMIT_S = 90, SLACK_BYTES = 128 * 1024, FATES = 10 };
+enum { AT_ONCE = 40, WARM_UP = 1000, LIMIT_S = 270, SLACK_BYTES = 128 * 1024, FATES = 10 };
 
 static const char *base, *refused;
 static long outcome[2];

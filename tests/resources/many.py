@@ -106,7 +106,7 @@ def live(count: int) -> tuple[int, int, int]:
 
 
 def main() -> None:
-    faulthandler.dump_traceback_later(90, exit=True)
+    faulthandler.dump_traceback_later(270, exit=True)
     with curlwire.connect(URL + "/echo") as ws, contextlib.suppress(curlwire.WebSocketTimeout):
         ws.recv(timeout=0.01)  # allocates the objects with which this thread waits, and which it keeps
     before = live(WARM_UP)

@@ -30,6 +30,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import random
 import selectors
 import shutil
 import signal
@@ -71,6 +72,7 @@ NAMES = (
     "reaching",
 )
 START_S = 60
+LOWEST_PORT = 12000  # of those that are chosen here
 
 
 class CannotStart(Exception):
@@ -325,11 +327,24 @@ def refused_port() -> Iterator[int]:
 
 
 def free_ports(count: int) -> list[int]:
+    """Returns ports that no process has.
+
+    They are below those that the system gives to connections and to port 0. So only a server that is started
+    in the same way can take one meanwhile.
+    """
+    try:
+        lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:  # not Linux
+        lowest = 0
+    candidates = range(LOWEST_PORT, lowest)
     with contextlib.ExitStack() as stack:
-        holders = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for holder in holders:
-            holder.bind(("127.0.0.1", 0))
-        return [holder.getsockname()[1] for holder in holders]
+        ports: list[int] = []
+        while len(ports) < count:
+            holder = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):  # it is in use
+                holder.bind(("127.0.0.1", random.choice(candidates) if candidates else 0))
+                ports.append(holder.getsockname()[1])
+        return ports
 
 
 def chosen(only: str, without: str) -> tuple[str, ...]:

@@ -26,11 +26,15 @@ def port() -> Iterator[int]:
 
 
 class Client:
-    """A client that reads only the 101 by itself."""
+    """A client that reads only the 101 by itself. With `last` it first sends these bytes and ends TCP."""
 
-    def __init__(self, port: int, path: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+    def __init__(self, port: int, path: str, last: str = "") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), 60)
         self.socket.sendall(f"GET {path} HTTP/1.1\r\nSec-WebSocket-Key: x\r\n\r\n".encode())
+        if last:
+            self.socket.recv(1, socket.MSG_PEEK)  # the server goes on when the reply has been read
+            self.send(last)
+            self.socket.shutdown(socket.SHUT_WR)
         self.head = b""
         while not self.head.endswith(b"\r\n\r\n"):
             self.head += self.socket.recv(1)
@@ -49,9 +53,9 @@ class Client:
         return data.hex()
 
 
-def started(port: int, name: str, way: str) -> tuple[Client, str]:
+def started(port: int, name: str, way: str, last: str = "") -> tuple[Client, str]:
     token = next(RUNS)
-    return Client(port, f"/vector/{token}/{name}/{way}"), token
+    return Client(port, f"/vector/{token}/{name}/{way}", last), token
 
 
 def record(port: int, token: str) -> list[str]:
@@ -118,9 +122,7 @@ def test_what_no_client_may_send_is_recorded(port: int, sent: str, frames: list[
 
 
 def test_a_client_that_ends_tcp_first_is_recorded(port: int) -> None:
-    client, token = started(port, "opcode_3_empty", "whole")
-    client.send(CLOSE)
-    client.socket.shutdown(socket.SHUT_WR)
+    client, token = started(port, "opcode_3_empty", "whole", CLOSE)
     client.rest()
     assert record(port, token) == ["whole", "client", "close:03e8"]
 
