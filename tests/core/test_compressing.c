@@ -40,7 +40,7 @@ static bool is_refused(cw_socket *s)
 {
     if (has_compression())
         return false;
-    CHECK_STATUS(peer_try_connect(s, peer_env("CW_ECHO_WS"), 5000), CW_UNSUPPORTED);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_ECHO_WS"), CW_TIMEOUT_DEFAULT), CW_UNSUPPORTED);
     CHECK_HAS(cw_error_message(), "compression");
     CHECK_INT(cw_socket_state(s), CW_STATE_NEW);
     cw_socket_release(s);
@@ -84,13 +84,13 @@ static void test_threads(void)
 
     if (is_refused(s))
         return;
-    CHECK_STATUS(peer_try_connect(s, peer_env("CW_ECHO_WS"), 5000), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_ECHO_WS"), CW_TIMEOUT_DEFAULT), CW_OK);
     start(threads, jobs, s, false);
     for (int n = 0; n < THREADS * ROUNDS; n++) {
         cw_event *e = NULL;
         size_t len, t;
         const void *data;
-        CHECK_STATUS(cw_socket_receive(s, 20000, &e), CW_OK);
+        CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_OK);
         data = cw_event_data(e, &len);
         t = len < 10000;
         CHECK_BYTES(data, len, payload, jobs[t].len_bytes + next[t]);
@@ -114,9 +114,9 @@ static void test_aborted(void)
 
     if (is_refused(s))
         return;
-    CHECK_STATUS(peer_try_connect(s, peer_env("CW_ECHO_WS"), 5000), CW_OK);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_ECHO_WS"), CW_TIMEOUT_DEFAULT), CW_OK);
     start(threads, jobs, s, true);
-    CHECK_STATUS(cw_socket_receive(s, 20000, &e), CW_OK);
+    CHECK_STATUS(cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e), CW_OK);
     cw_event_free(e);
     cw_socket_abort(s);
     for (size_t t = 0; t < THREADS; t++)
@@ -193,9 +193,9 @@ static bool without_memory(void *unused)
     (void)unused;
     if (!s)
         return false;
-    got_through = peer_try_connect(s, peer_env("CW_ECHO_WS"), 5000) == CW_OK &&
-                  cw_socket_send(s, CW_BINARY, payload, 60000, 5000) == CW_OK &&
-                  cw_socket_receive(s, 5000, &e) == CW_OK;
+    got_through = peer_try_connect(s, peer_env("CW_ECHO_WS"), CW_TIMEOUT_DEFAULT) == CW_OK &&
+                  cw_socket_send(s, CW_BINARY, payload, 60000, CW_TIMEOUT_DEFAULT) == CW_OK &&
+                  cw_socket_receive(s, CW_TIMEOUT_DEFAULT, &e) == CW_OK;
     if (e) {
         size_t len;
         CHECK(memcmp(cw_event_data(e, &len), payload, 60000) == 0 && len == 60000);

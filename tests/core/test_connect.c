@@ -312,10 +312,11 @@ static void test_again(void)
     CHECK_STATUS(peer_try_connect(s, peer_env("CW_ECHO_WSS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_web_status(), CW_WEB_CertificateIsInvalid);
     CHECK_STATUS(peer_try_connect(s, uri, 20), CW_CONNECT_FAILED);
-    CHECK_STATUS(peer_try_connect(s, peer_script("hs:%s", peer_hex("HTTP/1.1 404 No\r\n\r\n")), 5000),
-                 CW_CONNECT_FAILED);
+    CHECK_STATUS(
+        peer_try_connect(s, peer_script("hs:%s", peer_hex("HTTP/1.1 404 No\r\n\r\n")), CW_TIMEOUT_DEFAULT),
+        CW_CONNECT_FAILED);
     CHECK_INT(cw_error_http_status(), 404);
-    CHECK_STATUS(peer_try_connect(s, peer_script("hs:/end"), 5000), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_script("hs:/end"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     CHECK_INT(cw_error_http_status(), 0);
     peer_connect(s, peer_script_tls("echo"));
     CHECK_STATUS(cw_socket_send(s, CW_UTF8, "a", 1, CW_TIMEOUT_DEFAULT), CW_OK);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests what happens to queued messages when a socket or the program ends (closing.c, service.c). curlwire keeps
  * sending while the peer takes bytes, and reports the bytes that were lost. */
-#include "raw_peer.h"
+#include "gate.h"
 
 enum {
     MIB = 1024 * 1024,
@@ -88,23 +88,29 @@ static void test_in_the_kernel(void)
     raw_finish(&p);
 }
 
-/* Reads slowly, but never pauses for send_timeout. */
+/* Returns the time of the latest progress, after moving it back. */
+static int64_t pause_drain(cw_socket *s, int64_t pause_ms)
+{
+    return LOCKED(s, s->drain.progress_ms -= pause_ms);
+}
+
+/* Reads slowly, but never pauses for send_timeout. For each pause the test sets the clock of the drain back, because the
+ * whole takes several times send_timeout. */
 static void test_steady_reader(void)
 {
-    enum { CHUNK_BYTES = 128 * 1024, STEP_MS = 50 };
+    enum { CHUNK_BYTES = 512 * 1024, ALL_BYTES = LARGE_BYTES + 14 + 8, PAUSE_MS = LONG_MS / 2 };
     raw_peer p;
-    cw_socket *s =
-        open_raw(&p, 28 * STEP_MS, SHORT_MS); /* less than the whole time, and much more than a step */
+    cw_socket *s = open_raw(&p, LONG_MS, SHORT_MS);
     uint8_t *chunk = malloc(CHUNK_BYTES);
     size_t total = 0;
 
     CHECK(chunk != NULL);
     send_large(s);
     close_socket(s);
-    while (total < LARGE_BYTES) { /* 1.6 s in all */
-        size_t left = LARGE_BYTES + 14 + 8 - total;
-        let_time_pass(STEP_MS);
-        total += raw_read(&p, chunk, left < CHUNK_BYTES ? left : CHUNK_BYTES);
+    while (total < ALL_BYTES) {
+        int64_t before_ms = pause_drain(s, PAUSE_MS);
+        total += raw_read(&p, chunk, ALL_BYTES - total < CHUNK_BYTES ? ALL_BYTES - total : CHUNK_BYTES);
+        UNTIL(LOCKED(s, !s->drain.is_on || s->drain.progress_ms > before_ms));
     }
     free(chunk);
     CHECK_CLOSED(s, 1006, false);
@@ -347,6 +353,40 @@ static void test_shutdown(void)
     raw_end(&p);
 }
 
+typedef struct shutting_down {
+    int timeout_ms;
+    cw_status status;
+} shutting_down;
+
+static void *shut_down(void *arg)
+{
+    shutting_down *it = arg;
+
+    it->status = cw_shutdown(it->timeout_ms);
+    return NULL;
+}
+
+/* On a busy machine the service thread may run late. The time of cw_shutdown begins when that thread knows of it. */
+static void test_shutdown_of_late_service(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p, LONG_MS, LONG_MS);
+    shutting_down it = {.timeout_ms = SHORT_MS};
+    pthread_t thread;
+
+    send_large(s);
+    hold_service();
+    CHECK_INT(pthread_create(&thread, NULL, shut_down, &it), 0);
+    let_time_pass(4 * SHORT_MS);
+    let_service_go();
+    RAW_EXPECT(&p, CW__OP_BINARY, large, sizeof large);
+    RAW_EXPECT(&p, CW__OP_CLOSE, "\x03\xe9", 2);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    CHECK_STATUS(it.status, CW_OK);
+    cw_socket_release(s);
+    raw_end(&p);
+}
+
 static void test_shutdown_without_progress(void)
 {
     raw_peer p;
@@ -413,6 +453,7 @@ static const harness_test tests[] = {
     {"a released socket: a slow server gets everything", test_released_to_a_slow_server},
     {"data that abort drops is not reported as lost", test_abort},
     {"cw_shutdown waits for a server that is busy, and then its time begins", test_shutdown},
+    {"cw_shutdown: its time begins when the service thread runs", test_shutdown_of_late_service},
     {"cw_shutdown: no progress for send_timeout: it reports the loss", test_shutdown_without_progress},
     {"cw_shutdown with 0 reports the loss", test_shutdown_at_once},
     {"cw_shutdown: the wait hook ends it", test_shutdown_interrupted},

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of ping.c with access to its state; the clock is an argument. They test limits, owed pongs, and a ping in each
  * state of the socket. test_ping.c and test_unread.c test the same over connections. */
-#include "raw_peer.h"
+#include "gate.h"
 
-enum { LULL_MS = 250, BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 1024 };
+enum {
+    LULL_MS = 250,
+    LATE_AT_MOST_MS = 5000,
+    BROKEN_LIMIT_MS = 10000,
+    OWED_AT_MOST = 16,
+    ENOUGH_BYTES = 16 * 1024 * 1024
+};
 
 static cw_socket *open_raw(raw_peer *p)
 {
@@ -46,10 +52,12 @@ static void test_states(void)
     CHECK_STATUS(cw_socket_ping(s, CW_TIMEOUT_NEVER, NULL), CW_INTERRUPTED);
     CHECK_HAS(cw_error_message(), "interrupted while waiting for a pong");
     cw_set_wait_hook(NULL, NULL);
-    cw__alloc_fail_at(0); /* the service thread is idle, so the next allocation is made by the call below */
+    hold_service(); /* so that the next allocation is made by the call below */
+    cw__alloc_fail_at(0);
     CHECK_STATUS(cw_socket_ping(s, 0, NULL), CW_NO_MEMORY);
     CHECK_HAS(cw_error_message(), "no memory for a ping");
     cw__alloc_fail_at(-1);
+    let_service_go();
     drop(&p);
 }
 
@@ -155,6 +163,17 @@ static void fill_kernel(cw_socket *s)
 
     while (LOCKED(s, s->out.first == NULL))
         CHECK_STATUS(cw_socket_send(s, CW_BINARY, bytes, sizeof bytes, 0), CW_OK);
+}
+
+/* Queues a message of which the kernels take only a part, and two small messages behind it. */
+static void fill_queue(cw_socket *s)
+{
+    static uint8_t bytes[4 * 1024 * 1024];
+
+    (void)LOCKED(s, s->settings.numbers[CW_OPT_SEND_HIGH_WATER_MARK] = 2 * (int64_t)sizeof bytes);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, bytes, sizeof bytes, 0), CW_OK);
+    for (int i = 0; i < 2; i++)
+        CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
 }
 
 /* At most one ping waits behind an upload, however long that takes. */
@@ -289,8 +308,10 @@ static void test_owed(void)
         s->pings.is_behind = c->is_behind;
         s->in.inbox.is_full = c->is_full;
         s->pings.heard_ms = now_ms - c->silent_ms;
+        s->pings.lull_ms = LULL_MS;
         s->pings.owed_bytes = c->owed_bytes;
-        cw__pings_pay_locked(s, now_ms);
+        cw__pings_lulled_locked(s, now_ms);
+        CHECK(cw__pings_pay_locked(s));
         CHECK_INT(s->pings.owed == NULL, c->is_paid);
     }
     s->in.inbox.is_full = false;
@@ -301,15 +322,108 @@ static void test_owed(void)
         s->pings.is_behind = is_behind;
         CHECK_INT(cw__pings_due_locked(s), is_behind ? 5000 + LULL_MS : 0);
     }
-    s->in.is_drained = false;
+    s->in.is_drained = s->pings.is_behind = false;
     CHECK_INT(cw__pings_due_locked(s), INT64_MAX);
     cw__pings_forget(&s->pings);
-    for (int more = -1; more < 2; more++) { /* a pause ends the backlog */
+    for (int more = -1; more < 2; more++) { /* a pause ends the backlog, if everything was read */
         s->pings.heard_ms = 1000;
         s->pings.is_behind = true;
-        cw__pings_stirred_locked(s, 1000 + LULL_MS + more);
+        s->in.is_drained = false;
+        CHECK_INT(cw__pings_due_locked(s), 1000 + LULL_MS);
+        cw__pings_lulled_locked(s, 1000 + LULL_MS + more);
+        CHECK(s->pings.is_behind);
+        s->in.is_drained = true;
+        cw__pings_lulled_locked(s, 1000 + LULL_MS + more);
         CHECK_INT(s->pings.is_behind, more < 0);
     }
+    cw__mutex_unlock(&s->lock);
+    drop(&p);
+}
+
+/* The thread that calls this has the socket's lock. */
+static void send_and_wait(raw_peer *p, const char *frame)
+{
+    struct pollfd readable = {.fd = p->s->fd, .events = POLLIN};
+
+    raw_write(p, frame, strlen(frame));
+    CHECK_INT(poll(&readable, 1, 1000 * PEER_LIMIT_S), 1);
+}
+
+/* After a full inbox, this process pauses for longer than CW__LULL_MS while bytes arrive. That is no pause of the peer. So
+ * neither a call nor the service thread sends the pong before it has looked, and nothing has arrived for that time. */
+static void test_own_pause(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+
+    cw__mutex_lock(&s->lock);
+    CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
+    s->in.is_drained = s->pings.is_behind = true;
+    s->pings.heard_ms = cw__now_ms() - LULL_MS;
+    send_and_wait(&p, "\x81\x01"
+                      "a");
+    cw__inbound_read_now_locked(s, NULL, NULL);
+    CHECK(s->pings.owed != NULL && s->pings.is_behind);
+    CHECK(!cw__pings_attend_locked(s, cw__now_ms()));
+    CHECK(s->in.inbox.first != NULL);
+    CHECK(s->pings.owed != NULL && s->pings.is_behind);
+    for (int64_t pause_ms = LULL_MS; s->pings.is_behind; pause_ms *= 2) { /* this thread may pause too */
+        s->pings.heard_ms = cw__now_ms() - pause_ms;
+        CHECK(!cw__pings_attend_locked(s, cw__now_ms()));
+    }
+    CHECK(s->pings.owed == NULL);
+    cw__outbound_flush_locked(s);
+    cw__mutex_unlock(&s->lock);
+    RAW_EXPECT(&p, CW__OP_PONG, "x", 1);
+    drop(&p);
+}
+
+/* The peer's kernel had waited for long when we made room, so it may be silent for as long before it sends again. */
+static void test_late_reader(void)
+{
+    enum { WAITED_MS = 150 };
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    int64_t now_ms;
+
+    UNTIL(LOCKED(s, cw__link_silent_ms(s->codec->link)) >= LULL_MS + WAITED_MS);
+    cw__mutex_lock(&s->lock);
+    now_ms = cw__now_ms();
+    CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
+    s->pings.is_behind = true;
+    s->pings.heard_ms = now_ms - LULL_MS;
+    CHECK(!cw__pings_attend_locked(s, now_ms));
+    CHECK(s->pings.owed != NULL && s->pings.is_behind);
+    CHECK(s->pings.lull_ms >= LULL_MS + WAITED_MS && s->pings.lull_ms <= LULL_MS + LATE_AT_MOST_MS);
+    CHECK_INT(cw__pings_due_locked(s), s->pings.heard_ms + s->pings.lull_ms);
+    CHECK(!cw__pings_attend_locked(s, cw__pings_due_locked(s)));
+    CHECK(s->pings.owed == NULL && !s->pings.is_behind);
+    CHECK_INT(s->pings.lull_ms, LULL_MS);
+    cw__mutex_unlock(&s->lock);
+    drop(&p);
+}
+
+/* Before a ping the kernel is asked for bytes, also if the latest read has taken all that it had then. */
+static void test_asks_kernel(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    uint64_t number;
+
+    cw__mutex_lock(&s->lock);
+    number = s->pings.last_number;
+    s->in.is_drained = false;
+    send_and_wait(&p, "\x81\x01"
+                      "a");
+    cw__inbound_read_now_locked(s, NULL, NULL);
+    CHECK(s->in.inbox.first != NULL && !s->in.inbox.first->next);
+    cw__pings_heard_locked(s, cw__now_ms());
+    send_and_wait(&p, "\x81\x01"
+                      "b");
+    s->pings.next_ms = cw__now_ms();
+    CHECK(!cw__pings_attend_locked(s, s->pings.next_ms));
+    CHECK(s->in.inbox.first->next != NULL);
+    CHECK_INT(s->pings.last_number, number);
     cw__mutex_unlock(&s->lock);
     drop(&p);
 }
@@ -320,9 +434,7 @@ static void test_owed_overtakes(void)
     raw_peer p;
     cw_socket *s = open_raw(&p);
 
-    fill_kernel(s);
-    for (int i = 0; i < 2; i++)
-        CHECK_STATUS(cw_socket_send(s, CW_BINARY, "a", 1, 0), CW_OK);
+    fill_queue(s);
     cw__mutex_lock(&s->lock);
     CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
     CHECK(cw__pings_pay_all_locked(s));
@@ -336,14 +448,11 @@ static void test_owed_overtakes(void)
  * both. */
 static void test_pong_overtakes(void)
 {
-    static uint8_t bytes[1000];
     raw_peer p;
     cw_socket *s = open_raw(&p);
     int order = 0;
 
-    for (int queued = 0; queued < 3;
-         queued += (int)LOCKED(s, s->out.first != NULL)) /* the first of them may have begun */
-        CHECK_STATUS(cw_socket_send(s, CW_BINARY, bytes, sizeof bytes, 0), CW_OK);
+    fill_queue(s);
     CHECK_STATUS(cw_socket_close_start(s, 1000, NULL, 0), CW_OK);
     cw__mutex_lock(&s->lock);
     CHECK(cw__pings_owe_locked(s, (const uint8_t *)"x", 1));
@@ -366,13 +475,10 @@ static void test_close_before_ping(void)
 {
     raw_peer p;
     cw_socket *s = open_raw(&p);
-    struct pollfd readable = {.events = POLLIN};
     uint64_t number;
 
     cw__mutex_lock(&s->lock); /* the service thread cannot read */
-    RAW_SEND(&p, "\x88\x02\x03\xe8");
-    readable.fd = s->fd;
-    CHECK_INT(poll(&readable, 1, 1000 * PEER_LIMIT_S), 1);
+    send_and_wait(&p, "\x88\x02\x03\xe8");
     number = s->pings.last_number;
     CHECK(!cw__pings_attend_locked(s, s->pings.next_ms));
     CHECK(s->close.state != CW__CLOSE_NONE);
@@ -387,6 +493,9 @@ static const harness_test tests[] = {
     {"a ping in each state, interrupted, and without memory", test_states},
     {"limits of pongs that are owed, and of a connection that is broken", test_limits},
     {"when an owed pong is sent", test_owed},
+    {"an owed pong after a pause of this process", test_own_pause},
+    {"an owed pong after we have read late", test_late_reader},
+    {"keepalive asks the kernel before it sends a ping", test_asks_kernel},
     {"the numbers of pings, and their round trip", test_numbers},
     {"a pong without memory", test_pong_without_memory},
     {"pings continue when reading does", test_resumed},

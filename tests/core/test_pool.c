@@ -239,8 +239,7 @@ static void stalled(end how_first, size_t first)
             start_raw(i, BASE_MS + STEP_MS * (int)i);
     let_service_go();
     for (size_t i = 0; i < GROUP; i++)
-        if (i != first || how_first != REFUSED)
-            accept_raw(i);
+        accept_to_end(i, i == first ? how_first : TIMED_OUT);
     end_one(&peers[first], how_first);
     for (size_t i = 0; i < GROUP; i++) {
         if (i == first)

@@ -63,13 +63,14 @@ static void test_information(void)
 
     check_infos(s, "", "", "", "");
     CHECK_STATUS(cw_socket_get_info(s, (cw_info)99, reason, sizeof reason, NULL), CW_INVALID_ARGUMENT);
-    CHECK_STATUS(peer_try_connect(s, peer_env("CW_REFUSED_WS"), 1000), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     check_infos(s, peer_env("CW_REFUSED_WS"), "", "", "");
     /* the reply that refused is kept until the next connect */
-    CHECK_STATUS(peer_try_connect(s, peer_script("hs:%s", peer_hex("HTTP/1.1 403 No\r\nX: 1\r\n\r\n")), 1000),
+    CHECK_STATUS(peer_try_connect(s, peer_script("hs:%s", peer_hex("HTTP/1.1 403 No\r\nX: 1\r\n\r\n")),
+                                  CW_TIMEOUT_DEFAULT),
                  CW_CONNECT_FAILED);
     check_infos(s, peer_uri, "", "", "X: 1\r\n");
-    CHECK_STATUS(start(s, peer_script("echo"), 1000), CW_OK);
+    CHECK_STATUS(start(s, peer_script("echo"), CW_TIMEOUT_DEFAULT), CW_OK);
     check_info(s, CW_INFO_URI, peer_uri);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_OK);
     check_infos(s, peer_uri, "127.0.0.1:", remote, "Upgrade: websocket\r\n");
@@ -127,7 +128,7 @@ static void test_states(void)
     cw_socket *s = peer_socket(CW_MESSAGE_SOCKET);
 
     set_number(s, CW_OPT_CLOSE_TIMEOUT, INT32_MAX);
-    CHECK_STATUS(start(s, peer_script("frame:1/wait:50/close:1000/end"), 5000), CW_OK);
+    CHECK_STATUS(start(s, peer_script("frame:1/wait:50/close:1000/end"), CW_TIMEOUT_DEFAULT), CW_OK);
     CHECK(cw_socket_state(s) == CW_STATE_CONNECTING || cw_socket_state(s) == CW_STATE_OPEN);
     CHECK_STATUS(cw_socket_wait_connected(s, CW_TIMEOUT_NEVER), CW_OK);
     CHECK_INT(cw_socket_state(s), CW_STATE_OPEN);
@@ -172,10 +173,10 @@ static void test_references(void)
 
     retain_in_threads(s);
     s = peer_socket(CW_MESSAGE_SOCKET);
-    CHECK_STATUS(peer_try_connect(s, peer_env("CW_REFUSED_WS"), 1000), CW_CONNECT_FAILED);
+    CHECK_STATUS(peer_try_connect(s, peer_env("CW_REFUSED_WS"), CW_TIMEOUT_DEFAULT), CW_CONNECT_FAILED);
     retain_in_threads(s);
     s = peer_socket(CW_MESSAGE_SOCKET);
-    CHECK_STATUS(start(s, peer_script("echo/end"), 5000), CW_OK);
+    CHECK_STATUS(start(s, peer_script("echo/end"), CW_TIMEOUT_DEFAULT), CW_OK);
     retain_in_threads(s);
     s = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
     cw_socket_retain(s);

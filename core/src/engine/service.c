@@ -30,7 +30,7 @@ typedef enum phase {
 
 static struct service {
     cw__mutex lock;
-    cw__cond changed; /* signalled when client_count or phase changes */
+    cw__cond changed; /* signalled when client_count, phase or served changes */
     cw__poller *poller;
     cw__wake wake;
     cw__timer_heap timers;
@@ -42,6 +42,7 @@ static struct service {
     void (*at_end)(void);
     cw__thread thread;
     phase phase;
+    phase served;        /* the latest phase that the thread has told all clients about */
     int grace_ms;        /* the time for closing handshakes in CLOSING */
     int64_t patience_ms; /* until this time, clients that make progress are not dropped */
 } service = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -172,6 +173,17 @@ static void shut_down_clients(int grace_ms)
     cw__mutex_unlock(&service.lock);
 }
 
+/* Notes that all clients know the phase. While the thread runs, only the thread changes service.served. */
+static void note_served(phase wanted)
+{
+    if (service.served == wanted)
+        return;
+    cw__mutex_lock(&service.lock);
+    service.served = wanted;
+    cw__cond_broadcast(&service.changed);
+    cw__mutex_unlock(&service.lock);
+}
+
 static int wait_ms(void)
 {
     int64_t due_ms, left_ms;
@@ -239,7 +251,7 @@ static void yield_to_handlers(void)
 static void *run(void *unused)
 {
     static cw__ready ready[READY_AT_ONCE];
-    phase served = RUNNING, wanted;
+    phase wanted;
     int grace_ms;
 
     (void)unused;
@@ -253,9 +265,9 @@ static void *run(void *unused)
         wanted = service.phase;
         grace_ms = service.grace_ms;
         cw__mutex_unlock(&service.lock);
-        if (wanted != served && (wanted == CLOSING || wanted == DROPPING))
+        if (wanted != service.served && (wanted == CLOSING || wanted == DROPPING))
             shut_down_clients(wanted == DROPPING ? 0 : grace_ms);
-        served = wanted;
+        note_served(wanted);
         tell_gone();
         if (wanted == ENDING) {
             if (service.at_end)
@@ -364,7 +376,7 @@ static cw_status start_locked(void)
         cw__poller_destroy(service.poller);
         return status;
     }
-    service.phase = RUNNING;
+    service.phase = service.served = RUNNING;
     return CW_OK;
 }
 
@@ -449,8 +461,9 @@ static bool wait_locked(int64_t left_ms, cw__wait *wait)
     return is_interrupted;
 }
 
-/* Enters a phase. Then it waits until the last client is gone, or until another thread enters the next phase. A client
- * that makes progress extends the time. */
+/* Enters a phase. Then it waits until the last client is gone, or until another thread enters the next phase. The time
+ * begins when the service thread has told all clients: on a busy machine that thread may run late, and only then can a
+ * client that makes progress extend the time. */
 static cw_status stay_in_phase_locked(phase wanted, int64_t timeout_ms)
 {
     int64_t deadline_ms = cw__now_ms() + timeout_ms;
@@ -460,7 +473,10 @@ static cw_status stay_in_phase_locked(phase wanted, int64_t timeout_ms)
     service.patience_ms = 0;
     enter_phase_locked(wanted);
     while (service.client_count > 0 && service.phase == wanted) {
-        int64_t left_ms = later(deadline_ms, service.patience_ms) - cw__now_ms();
+        int64_t left_ms;
+        if (service.served != wanted)
+            deadline_ms = cw__now_ms() + timeout_ms;
+        left_ms = later(deadline_ms, service.patience_ms) - cw__now_ms();
         if (left_ms <= 0)
             break;
         if (wait_locked(left_ms, &wait) && wanted == CLOSING)
@@ -481,8 +497,10 @@ static void join_in_locked(int64_t timeout_ms)
     cw__wait_begin(&wait, CW_TIMEOUT_NEVER, -1);
     while (is_stopping_locked()) {
         bool is_polite = service.phase == CLOSING;
-        int64_t end_ms = is_polite ? later(limit_ms, service.patience_ms) : limit_ms + DROPPING_MS;
-        int64_t left_ms = end_ms - cw__now_ms();
+        int64_t now_ms = cw__now_ms(), left_ms;
+        if (is_polite && service.served != CLOSING)
+            limit_ms = now_ms + timeout_ms;
+        left_ms = (is_polite ? later(limit_ms, service.patience_ms) : limit_ms + DROPPING_MS) - now_ms;
         if (left_ms <= 0 && !is_polite)
             return;
         if (left_ms <= 0 || (wait_locked(left_ms, &wait) && service.phase == CLOSING)) {

@@ -333,7 +333,7 @@ static void pay_pongs(cw_socket *s, bool is_large_coming)
         while (may_go_on_reading(s, &r) && !s->in.inbox.is_full && !is_large_coming && !s->pings.is_behind)
             if (step(s, &r) == CW__IO_BUSY)
                 break;
-        if (!cw__pings_pay_locked(s, cw__now_ms()))
+        if (!cw__pings_pay_locked(s))
             cw__closing_no_memory_locked(s, "no memory for a pong: free memory and connect again");
         if (s->pings.owed && !is_large_coming)
             cw__inbound_give_back_locked(s);

@@ -116,6 +116,7 @@ typedef struct cw__pings {
     int64_t pong_ms;     /* when the next unsolicited pong is due, if no data is arriving */
     int64_t deadline_ms; /* the connection counts as lost then, unless a byte arrives before */
     int64_t heard_ms;    /* when bytes last arrived, as far as noted, or when reading resumed */
+    int64_t lull_ms;     /* how long after heard_ms the peer may still send old bytes; at least CW__LULL_MS */
     /* bytes that the peer's system had acknowledged when the ping was sent, or at the last check */
     int64_t acknowledged_bytes;
     bool has_more;  /* data was under way when acknowledged_bytes was set */

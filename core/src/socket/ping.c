@@ -120,6 +120,9 @@ cw_status cw_socket_ping(cw_socket *s, int timeout_ms, int64_t *rtt_us)
  * sends is alive, and if it has closed TCP, a ping would destroy the data that is still on its way (pong.c). Pongs do
  * not postpone a ping.
  *
+ * After a full inbox the peer's kernel may still hold data (pong.c). So a ping then also waits until nothing has arrived
+ * for CW__LULL_MS, even if ping_interval is shorter.
+ *
  * With CW_KEEPALIVE_PING data does not postpone pings. A ping that is due while data arrives waits until nothing has
  * arrived for CW__LULL_MS, but only for PATIENCE_MS: the program wants these pings.
  *
@@ -153,6 +156,7 @@ static bool take_stock_of_progress(cw_socket *s)
  * them yet, or the kernel may hold them back until more arrive (codec.h: await). */
 static void listen(cw_socket *s, int64_t now_ms)
 {
+    s->codec->is_dry = false; /* ask the kernel, whatever the latest read has found */
     s->in.is_drained = false;
     cw__inbound_serve_locked(s);
     cw__pings_heard_locked(s, now_ms);
@@ -172,10 +176,12 @@ static bool is_ping_queued(const cw_socket *s)
 /* Returns when the next ping is to be sent; INT64_MAX = never. */
 static int64_t ping_due_ms(const cw_socket *s)
 {
-    int64_t next_ms = s->pings.next_ms, lull_ms = s->pings.heard_ms + CW__LULL_MS;
+    int64_t next_ms = s->pings.next_ms, lull_ms = s->pings.heard_ms + s->pings.lull_ms;
 
-    if (cw__setting(s, CW_OPT_KEEPALIVE) != CW_KEEPALIVE_PING || next_ms == INT64_MAX || lull_ms <= next_ms)
+    if (next_ms == INT64_MAX || lull_ms <= next_ms)
         return next_ms;
+    if (cw__setting(s, CW_OPT_KEEPALIVE) != CW_KEEPALIVE_PING)
+        return s->pings.is_behind ? lull_ms : next_ms;
     return lull_ms < next_ms + PATIENCE_MS ? lull_ms : next_ms + PATIENCE_MS;
 }
 
@@ -205,7 +211,7 @@ static void keep_alive(cw_socket *s, int64_t now_ms)
 /* Returns INT64_MAX (never) if there are none. */
 static int64_t unsolicited_due_ms(const cw_socket *s)
 {
-    int64_t lull_ms = s->pings.heard_ms + CW__LULL_MS;
+    int64_t lull_ms = s->pings.heard_ms + s->pings.lull_ms;
 
     return s->pings.pong_ms > lull_ms ? s->pings.pong_ms : lull_ms;
 }
@@ -243,7 +249,8 @@ bool cw__pings_attend_locked(cw_socket *s, int64_t now_ms)
     listen(s, now_ms);
     if (s->close.state != CW__CLOSE_NONE || s->in.inbox.is_full)
         return false;
-    if (!cw__pings_pay_locked(s, now_ms)) {
+    cw__pings_lulled_locked(s, now_ms);
+    if (!cw__pings_pay_locked(s)) {
         cw__closing_no_memory_locked(s, "no memory for a pong: free memory and connect again");
         return false;
     }
@@ -263,12 +270,13 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 int64_t cw__pings_due_locked(const cw_socket *s)
 {
-    int64_t pong_ms = INT64_MAX;
+    int64_t pong_ms = unsolicited_due_ms(s);
 
     if (s->close.state != CW__CLOSE_NONE || s->in.inbox.is_full)
         return INT64_MAX;
-    if (s->pings.owed && s->in.is_drained)
-        pong_ms = s->pings.is_behind ? s->pings.heard_ms + CW__LULL_MS : 0;
-    pong_ms = earlier(pong_ms, unsolicited_due_ms(s));
+    if (s->pings.is_behind)
+        pong_ms = earlier(pong_ms, s->pings.heard_ms + s->pings.lull_ms);
+    else if (s->pings.owed && s->in.is_drained)
+        pong_ms = 0;
     return earlier(pong_ms, earlier(ping_due_ms(s), s->pings.deadline_ms));
 }

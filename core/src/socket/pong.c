@@ -7,7 +7,12 @@
 
 #include "socket.h"
 
-enum { BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 1024 };
+enum {
+    BROKEN_LIMIT_MS = 10000,
+    OWED_AT_MOST = 16,
+    ENOUGH_BYTES = 16 * 1024 * 1024,
+    LATE_AT_MOST_MS = 5000 /* a peer that is alive should not wait much longer for its pong */
+};
 
 /* ---- Pongs ----
  *
@@ -16,7 +21,10 @@ enum { BROKEN_LIMIT_MS = 10000, OWED_AT_MOST = 16, ENOUGH_BYTES = 16 * 1024 * 10
  * - while the inbox is full. Nothing is read then. The peer may have sent everything, waited for our close frame in
  *   vain, and gone.
  * - until all bytes after the ping have been read. After a full inbox this is not enough, because the peer's kernel
- *   may hold megabytes behind a closed window. Then the pong also waits until nothing has arrived for CW__LULL_MS.
+ *   may hold megabytes behind a closed window. Then the pong also waits until nothing has arrived for CW__LULL_MS, and
+ *   longer if we have read late.
+ *   Only a look at the kernel shows that. Bytes that are read after a pause may have arrived at any time during it,
+ *   because the pause may be our own: the process was suspended, or its threads were starved.
  * - but no longer than for ENOUGH_BYTES. That is more than the kernels of both ends hold by default (Linux: 6 MiB
  *   and 4 MiB). So the peer wrote later bytes after we had read its ping: it is alive and may want its pong.
  * Without a backlog nothing is unread, and the pong goes out at once.
@@ -66,19 +74,34 @@ bool cw__pings_pay_all_locked(cw_socket *s)
     return is_sent;
 }
 
-bool cw__pings_pay_locked(cw_socket *s, int64_t now_ms)
+bool cw__pings_pay_locked(cw_socket *s)
 {
-    bool is_quiet = s->in.is_drained && (!s->pings.is_behind || now_ms - s->pings.heard_ms >= CW__LULL_MS);
+    bool is_quiet = s->in.is_drained && !s->pings.is_behind;
 
     if (s->pings.owed && !s->in.inbox.is_full && (is_quiet || s->pings.owed_bytes >= ENOUGH_BYTES))
         return cw__pings_pay_all_locked(s);
     return true;
 }
 
-void cw__pings_stirred_locked(cw_socket *s, int64_t now_ms)
+/* If our kernel had no room for a segment, the peer's kernel sends it again, after pauses that double: 0.2 s, 0.4 s, 0.8 s.
+ * So the next pause may be as long as the time for which that kernel had been waiting when we made room. */
+static int64_t late_ms(const cw_socket *s, int64_t now_ms)
 {
-    if (now_ms - s->pings.heard_ms >= CW__LULL_MS)
-        s->pings.is_behind = false;
+    int64_t waited_ms = cw__link_silent_ms(s->codec->link) - (now_ms - s->pings.heard_ms);
+
+    return waited_ms < 0 ? 0 : waited_ms < LATE_AT_MOST_MS ? waited_ms : LATE_AT_MOST_MS;
+}
+
+void cw__pings_lulled_locked(cw_socket *s, int64_t now_ms)
+{
+    if (!s->pings.is_behind || !s->in.is_drained || now_ms - s->pings.heard_ms < s->pings.lull_ms)
+        return;
+    if (s->pings.lull_ms == CW__LULL_MS)
+        s->pings.lull_ms += late_ms(s, now_ms);
+    if (now_ms - s->pings.heard_ms < s->pings.lull_ms)
+        return;
+    s->pings.is_behind = false;
+    s->pings.lull_ms = CW__LULL_MS;
 }
 
 /* ---- Our pings ---- */
@@ -155,6 +178,7 @@ int64_t cw__pongs_interval_ms(const cw_socket *s)
 static void restart(cw_socket *s, int64_t now_ms, bool postpones_ping)
 {
     s->pings.heard_ms = now_ms;
+    s->pings.lull_ms = CW__LULL_MS;
     s->pings.deadline_ms = s->out.is_broken ? now_ms + BROKEN_LIMIT_MS : INT64_MAX;
     if (postpones_ping && !s->out.is_broken)
         s->pings.next_ms = cw__pings_after(now_ms, cw__pings_interval_ms(s));

@@ -203,7 +203,7 @@ void cw__queue_count_lost_locked(cw_socket *s, uint64_t len_bytes);
 
 enum {
     CW__PING_NUMBER_BYTES = 8,
-    CW__LULL_MS = 250 /* longer than a round trip, and than a kernel takes to use an opened window */
+    CW__LULL_MS = 250 /* longer than a round trip, and than a kernel takes to use a window or to send again */
 };
 
 /* Notes that the peer has sent a ping, so that we owe a pong.
@@ -211,19 +211,18 @@ enum {
 bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
 /* Queues the pongs that we owe, if the rule in pong.c allows them now.
  * Returns false if there is no memory. The pongs are then dropped, and the caller must end the connection. */
-bool cw__pings_pay_locked(cw_socket *s, int64_t now_ms);
+bool cw__pings_pay_locked(cw_socket *s);
 /* Queues all pongs that we owe, whatever the rule in pong.c says. For use before our close frame.
  * Returns as cw__pings_pay_locked. */
 bool cw__pings_pay_all_locked(cw_socket *s);
 /* Drops the pongs that we owe, when the peer no longer reads. Needs the lock, or a socket that no other thread has. */
 void cw__pings_forget(cw__pings *pings);
-/* Notes that bytes arrive after a pause. If the pause was at least CW__LULL_MS, no old bytes are left in the kernel. */
-void cw__pings_stirred_locked(cw_socket *s, int64_t now_ms);
+/* Ends the time after a full inbox if nothing has arrived for lull_ms, because then no old bytes are left in the kernels.
+ * It may make lull_ms longer first. Only for use right after the kernel was asked for bytes. */
+void cw__pings_lulled_locked(cw_socket *s, int64_t now_ms);
 /* Notes a received piece of a frame. */
 static inline void cw__pings_note_locked(cw_socket *s, const cw__piece *piece)
 {
-    if (s->pings.is_behind && s->in.run_bytes == 0)
-        cw__pings_stirred_locked(s, cw__now_ms());
     if (piece->opcode != CW__OP_PONG)
         s->in.heard = CW__HEARD_MORE;
     else if (s->in.heard == CW__HEARD_NOTHING)

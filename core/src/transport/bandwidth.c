@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bandwidth: what the kernel has measured of the speed of a connection (TCP_INFO). Only Linux tells. The socket calls this
- * file. It needs no lock of its own. */
+/* Bandwidth: what the kernel has measured of a connection (TCP_INFO): its speed, and how long it is silent. Only Linux tells.
+ * The socket calls this file. It needs no lock of its own. */
 #include <stddef.h>
 #include <string.h>
 
@@ -32,5 +32,18 @@ void cw__link_bandwidth(const cw__link *l, cw_bandwidth_statistics *out)
 #else
     (void)l;
     memset(out, 0, sizeof *out);
+#endif
+}
+
+int64_t cw__link_silent_ms(const cw__link *l)
+{
+#ifdef __linux__
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+
+    return getsockopt(l->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? (int64_t)info.tcpi_last_data_recv : 0;
+#else
+    (void)l;
+    return 0;
 #endif
 }

@@ -76,6 +76,9 @@ struct cw__codec {
     size_t held_bytes; /* bytes of messages that were held back and may not be written yet */
     /* TLS must read before it can send: the latest send returned AGAIN on a writable descriptor */
     bool wants_read;
+    /* The latest read took all bytes that the kernel had, so the next receive may return AGAIN without asking the kernel.
+     * Clear it before a receive that must get the bytes that have arrived since. */
+    bool is_dry;
 };
 
 /* ---- From handshake.c (the rest is in transport.h) ---------------------------------------------------------- */
@@ -95,6 +98,8 @@ typedef struct cw__tracer {
 int cw__link_unacknowledged(const cw__link *l);
 /* Fills in the speed of the connection; zeros if this system cannot tell. */
 void cw__link_bandwidth(const cw__link *l, cw_bandwidth_statistics *out);
+/* Returns the time since the kernel last got data from the peer, whether it was read or not; 0 if this system cannot tell. */
+int64_t cw__link_silent_ms(const cw__link *l);
 /* Return the bytes of frames, with their headers, that were passed on and read so far; before TLS. */
 uint64_t cw__link_sent_bytes(const cw__link *l);
 uint64_t cw__link_received_bytes(const cw__link *l);

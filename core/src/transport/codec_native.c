@@ -35,7 +35,6 @@ typedef struct codec_native {
     cw__frame frame;       /* the frame that is being received */
     uint64_t frame_offset; /* payload bytes of that frame that were returned to the caller */
     bool in_frame;
-    bool is_read_short; /* the latest read took all bytes that the kernel had */
     bool is_after_large;
 
     uint8_t *output; /* output[output_start..output_end) waits for the connection to accept it */
@@ -70,7 +69,7 @@ static cw__io fetch(codec_native *c, uint8_t *to, size_t size_bytes, size_t *len
     cw__io io = cw__link_recv(c->base.link, to, size_bytes, len_bytes);
 
     /* TLS returns one record at a time. A short read of a bare connection took all bytes that the kernel had. */
-    c->is_read_short = io == CW__IO_OK && cw__link_reads_bare(c->base.link) && *len_bytes < size_bytes;
+    c->base.is_dry = io == CW__IO_OK && cw__link_reads_bare(c->base.link) && *len_bytes < size_bytes;
     return io;
 }
 
@@ -80,8 +79,8 @@ static cw__io fill(codec_native *c)
     size_t len = 0;
     cw__io io;
 
-    if (c->is_read_short) { /* reading again would only cost a system call; poll() reports when there is more */
-        c->is_read_short = false;
+    if (c->base.is_dry) { /* reading again would only cost a system call; poll() reports when there is more */
+        c->base.is_dry = false;
         free_input(c);
         return CW__IO_AGAIN;
     }
@@ -153,7 +152,7 @@ static cw__io give_input(codec_native *c, uint8_t *buffer, size_t size_bytes, cw
     const uint8_t *data = c->input + c->input_start;
 
     c->input_start += len_bytes;
-    if (c->input_start == c->input_end && c->is_read_short) {
+    if (c->input_start == c->input_end && c->base.is_dry) {
         if (len_bytes)
             memcpy(buffer, data, len_bytes);
         data = buffer;
@@ -193,8 +192,8 @@ static source source_of(const codec_native *c, bool is_new, size_t size_bytes)
         return NOWHERE;
     if (has_input)
         return INPUT;
-    return left >= DIRECT_BYTES && size_bytes >= DIRECT_BYTES && !c->is_read_short ? CONNECTION_DIRECTLY
-                                                                                   : CONNECTION;
+    return left >= DIRECT_BYTES && size_bytes >= DIRECT_BYTES && !c->base.is_dry ? CONNECTION_DIRECTLY
+                                                                                 : CONNECTION;
 }
 
 static cw__io codec_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
