@@ -167,6 +167,40 @@ def test_controls() -> None:
     assert parser.parse(["--max-size", "2K"])[0]["max-size"] == 2048
 
 
+def test_empty_values() -> None:
+    """Most would unset a control: a script whose variable is empty would get no pin and another CA."""
+    allowed = set()
+    for option in OPTIONS:
+        if option.kind == "flag":
+            continue
+        try:
+            parser.parse([f"--{option.long}", ""])
+            allowed.add(option.long)
+        except Failure as error:
+            assert error.code == 2
+    assert allowed == {
+        "data", "until", "expect", "print", "write-out", "cookie", "user-agent", "referer", "origin", "proxy",
+        "noproxy", "preproxy", "pass", "proxy-pass", "url",
+    }  # fmt: skip
+
+
+def test_zero_is_no_limit_as_in_curl() -> None:
+    words = (
+        "-m",
+        "0",
+        "--connect-timeout",
+        "0",
+        "--retry",
+        "1",
+        "--retry-max-time",
+        "0",
+        "--retry-delay",
+        "0.01",
+    )
+    assert run(*words, "-d", "a", "--count", "1", "--no-stdin", echo()).out == "a\n"
+    assert "Trying again" in run(*words, "--retry-connrefused", "--no-stdin", url("CW_REFUSED_WS")).err
+
+
 def test_escapes() -> None:
     assert unescape(r"a\n\t\\n\x") == "a\n\t\\n\\x"
     assert shown("a\x1b[31m\u202eb") == r"a\x1b[31m\u202eb"

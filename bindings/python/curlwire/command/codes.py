@@ -24,14 +24,17 @@ EXIT_CODES: dict[int, str] = {
     INPUT: "stdin, or the file of an option, cannot be read, or is not of the --input-format",
     TIMEOUT: "A timeout: --connect-timeout, --timeout or --max-time",
     35: "The TLS handshake failed",
+    45: "The --interface cannot be used",
     REDIRECTS: "There were too many redirects, or one led where none is followed",
     NO_REPLY: "The server ended the connection without a reply, or before the first message of --count",
     SENDING: "The connection was lost while sending",
     RECEIVING: "The connection was lost",
     CERTIFICATE: "The client certificate is missing or cannot be used",
+    59: "The --ciphers, --tls13-ciphers or --curves cannot be used",
     60: "The certificate of the server or of the proxy is not trusted",
     SIZE: "A message is larger than --max-size, or than the memory",
-    77: "The file of trusted certificates cannot be used",
+    77: "The file or the folder of trusted certificates cannot be used",
+    82: "The file of revoked certificates cannot be used",
     90: "The server's public key is not the one of --pinnedpubkey",
     PROXY: "The proxy refused or failed",
     CLOSED: "The server closed with an error code",
@@ -60,6 +63,21 @@ _BY_TEXT: tuple[tuple[str, int], ...] = (
     ("is not HTTP/1.1", PROTOCOL),
     ("does not support TLS", 35),
 )
+
+
+# What curl returns if the value of a control cannot be used. All others are wrong usage.
+_BY_CONTROL: dict[str, int] = {
+    "ca_file": 77, "ca_path": 77, "proxy_ca_file": 77, "crl_file": 82, "pinned_public_key": 90,
+    "tls_ciphers": 59, "tls13_ciphers": 59, "tls_groups": 59, "interface": 45,
+    "netrc_file": INPUT, "cookie_file": INPUT, "cookie_jar": INPUT,
+}  # fmt: skip
+
+
+def _of_control(error: WebSocketError) -> int:
+    name = error.option or str(error).partition(" ")[0]
+    if name == "cookie_jar" and "cannot be written" in str(error):
+        return OUTPUT
+    return _BY_CONTROL.get(name, USAGE)
 
 
 def _of_text(text: str) -> int:
@@ -92,7 +110,7 @@ def of_error(error: WebSocketError) -> int:
     if isinstance(error, WebSocketTimeout):
         return TIMEOUT
     code = _of_text(str(error)) or (error.curl_code if error.curl_code in EXIT_CODES else 0)
-    return code or (USAGE if error.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR else 7)
+    return code or (_of_control(error) if error.status is WebErrorStatus.UNEXPECTED_CLIENT_ERROR else 7)
 
 
 class Failure(Exception):

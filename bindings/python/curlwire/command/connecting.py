@@ -134,6 +134,8 @@ def _port(given: Given, controls: dict[str, Any]) -> None:
     try:
         controls["local_port"] = int(first)
         controls["local_port_range"] = int(last or first) - int(first) + 1
+        if controls["local_port_range"] < 1:
+            raise ValueError
     except ValueError:
         raise usage("--local-port needs a port or two, such as 9000-9010") from None
 
@@ -210,11 +212,14 @@ def make(given: Given, is_stream: bool = False) -> WebSocket:
 def explain(error: BaseException) -> str:
     """Returns the text of an error, with the names of options in place of those of controls."""
     text = "; ".join((str(error), *getattr(error, "__notes__", ())))
+    for name in ("proxy_client_certificate", "client_certificate"):
+        text = text.replace(f", or {name}_data", "")  # no option
     names = {option.control: f"--{option.long}" for option in OPTIONS if "_" in option.control}
     names |= {"max_message_size": "--max-size", "follow_location": "--location", "server_credential": "--user"}
     names |= {"proxy_credential": "--proxy-user", "proxy_auth": "--proxy-anyauth", "http_auth": "--anyauth"}
     names |= {"client_certificate": "--cert", "client_certificate_type": "--cert-type"}
     names |= {"proxy_client_certificate": "--proxy-cert", "proxy_client_certificate_type": "--proxy-cert-type"}
+    names |= {"local_port": "--local-port", "local_port_range": "--local-port", "tls_min_version": "--tlsv1.3"}
     names |= {"max_attempts": "--retry", "max_elapsed": "--retry-max-time", "trace_file": "--trace"}
     names |= {"pinned_public_key": "--pinnedpubkey", "cookie_file": "--cookie"}
     for name in sorted(names, key=len, reverse=True):
@@ -268,5 +273,5 @@ def connect(given: Given, ws: _Connects, uri: str, end_at: float) -> None:
             told = f"{explain(error)}. Trying again in {waits_s:g} s, {tries_left} left"
         warn(given, told)
         time.sleep(min(waits_s, _LONGEST_SLEEP_S))
-        if "retry-delay" not in given:
+        if not given.get("retry-delay"):
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)

@@ -19,6 +19,11 @@ _SHORT: dict[str, Option] = {option.short: option for option in OPTIONS if optio
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "v": "\v"}
 _FILES = 16  # of -K, one inside the other
+_MAY_BE_EMPTY = (
+    "data", "until", "expect", "print", "write-out", "cookie", "user-agent", "referer", "origin", "proxy",
+    "noproxy", "preproxy", "pass", "proxy-pass", "url",
+)  # fmt: skip
+_ENDLESS = ("max-time", "connect-timeout", "retry-max-time")  # as in curl, 0 means no limit
 _STDIN = 0
 _READ_BYTES = 1 << 18
 
@@ -47,6 +52,8 @@ def _number(option: Option, text: str) -> float | int:
         number = float(text)
         if not number >= 0:
             raise ValueError
+        if number == 0 and option.long in _ENDLESS:
+            return float("inf")
     except ValueError:
         what = {COUNT: "a whole number", SECONDS: "seconds, such as 2.5", SIZE: "bytes, such as 64M"}[
             option.kind
@@ -56,6 +63,8 @@ def _number(option: Option, text: str) -> float | int:
 
 
 def _store(given: Given, option: Option, text: str, is_on: bool = True) -> None:
+    if option.kind != FLAG:
+        _check_empty(option, text)
     if option.kind == FLAG:
         given[option.long] = is_on
     elif option.kind == LIST:
@@ -64,6 +73,12 @@ def _store(given: Given, option: Option, text: str, is_on: bool = True) -> None:
         given[option.long] = _number(option, text)
     else:
         given[option.long] = _word(option, text)
+
+
+def _check_empty(option: Option, text: str) -> None:
+    """Refuses an empty value, with which a control is unset. A variable of a script may be empty by mistake."""
+    if not text and option.long not in _MAY_BE_EMPTY:
+        raise usage(f"--{option.long} has an empty value. Give one, or leave the option out")
 
 
 def _word(option: Option, text: str) -> str:

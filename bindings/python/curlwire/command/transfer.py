@@ -14,7 +14,7 @@ from curlwire.command import codes
 from curlwire.command.codes import Failure
 from curlwire.command.live import Bar
 from curlwire.command.output import write_all
-from curlwire.command.parser import Given, read_stdin
+from curlwire.command.parser import Given, read_stdin, usage
 from curlwire.errors import ConnectionClosed, WebSocketError
 
 _CHUNK_BYTES = 1 << 18
@@ -58,6 +58,8 @@ class _Target:
 
     def __init__(self, path: str) -> None:
         """Raises Failure if it cannot be written."""
+        if not path:
+            raise usage("get needs the name of a file; - is stdout")
         self.path: str = path
         self.is_replaced: bool = path != "-" and (not os.path.exists(path) or os.path.isfile(path))
         self.written: str = f"{path}.part" if self.is_replaced else path
