@@ -120,6 +120,37 @@ static void test_service_reads_for_a_busy_loop(void)
     }
 }
 
+static cw__reader reader_of(cw_socket *s, int64_t *linger_ms)
+{
+    cw__reader reader;
+
+    cw__mutex_lock(&s->lock);
+    reader = s->in.reader;
+    *linger_ms = s->in.linger_ms;
+    cw__mutex_unlock(&s->lock);
+    return reader;
+}
+
+/* Looking whether the loop reads costs the service thread time. */
+static void test_service_looks_less_often(void)
+{
+    int64_t until_ms = cw__now_ms() + 1000 * PEER_LIMIT_S / 3, linger_ms = 0;
+    looped l;
+
+    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+    while (linger_ms < CW__LINGER_MOST_MS && cw__now_ms() < until_ms) {
+        RAW_SEND(&l.peer, "\x81\x01"
+                          "a");
+        (void)take(&l, "a");
+        (void)reader_of(l.peer.s, &linger_ms);
+    }
+    CHECK_INT(linger_ms, CW__LINGER_MOST_MS);
+    while (reader_of(l.peer.s, &linger_ms) != CW__READER_SERVICE && cw__now_ms() < until_ms)
+        (void)poll(NULL, 0, 1);
+    CHECK_INT(reader_of(l.peer.s, &linger_ms), CW__READER_SERVICE); /* after the loop has stopped */
+    close_looped(&l);
+}
+
 /* RFC 6455 section 5.5.2: an endpoint must answer a ping. */
 static void test_pings_are_answered_for_a_busy_loop(void)
 {
@@ -228,6 +259,7 @@ static void test_misuse(void)
 static const harness_test tests[] = {
     {"the loop reads, with both codecs", test_loop_reads},
     {"the service thread reads for a busy loop, and the loop reads again", test_service_reads_for_a_busy_loop},
+    {"the service thread looks less often whether the loop reads", test_service_looks_less_often},
     {"a ping is answered while the loop is busy (RFC 6455 section 5.5.2)",
      test_pings_are_answered_for_a_busy_loop},
     {"the service thread reads for a loop that turns and does not read", test_loop_turns_but_does_not_read},

@@ -44,7 +44,7 @@ void cw__socket_attend_locked(cw_socket *s);
  * for that, the service thread ends the connection when it next attends. */
 void cw__socket_watch_locked(cw_socket *s);
 /* Hand the reading to the calling threads, and back to the service thread. The service thread checks after
- * CW__LINGER_MS whether the callers have stopped. While the event loop of this socket reads other sockets, the time grows up to
+ * CW__LINGER_MS whether the callers have stopped. While the event loop of this socket reads sockets, the time grows up to
  * CW__LINGER_MOST_MS. */
 enum { CW__LINGER_MS = CW_LOOP_GRACE_MS, CW__LINGER_MOST_MS = 4 * CW_LOOP_GRACE_MS };
 void cw__inbound_take_over_locked(cw_socket *s);
