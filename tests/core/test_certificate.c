@@ -238,6 +238,50 @@ static void test_malformed_inside(void)
     }
 }
 
+/* Returns a fact of the sample in which one byte is another one: that at offset in the bytes that are given. */
+static const char *fact_changed(cw_certificate_fact fact, const char *bytes, size_t len_bytes, size_t offset,
+                                int to)
+{
+    char changed[SAMPLE_BYTES];
+
+    memcpy(changed, sample, SAMPLE_BYTES);
+    changed[position_of(bytes, len_bytes) + offset] = (char)to;
+    return fact_of(changed, SAMPLE_BYTES, fact);
+}
+
+#define OU "\x06\x03\x55\x04\x0b\x0c\x02\x5c\x78"
+#define BUECHER    \
+    "CN=b\xc3\xbc" \
+    "cher"
+#define IP "\x87\x04\xc0\x00\x02\x01"
+
+static void test_changed(void)
+{
+    static const struct {
+        int first;
+        const char *start;
+    } arcs[] = {{0, "0.0"}, {39, "0.39"}, {40, "1.0"}, {42, "1.2"}, {79, "1.39"}, {80, "2.0"}, {119, "2.39"}};
+    char text[64];
+
+    for (size_t i = 0; i < sizeof arcs / sizeof *arcs; i++) { /* the first byte of an OID has two numbers */
+        (void)snprintf(text, sizeof text, "%s.4.11=\\5cx+" BUECHER, arcs[i].start);
+        CHECK_STR(fact_changed(CW_CERTIFICATE_ISSUER, OU, 9, 2, arcs[i].first), text);
+    }
+    CHECK_STR(fact_changed(CW_CERTIFICATE_ISSUER, OU, 9, 4, 5), "2.5.4.5=\\5cx+" BUECHER);
+    CHECK_STR(fact_changed(CW_CERTIFICATE_ISSUER, OU, 9, 8, ' '), "OU=\\5c\\20+" BUECHER);
+    for (int tag = 0x10; tag < 0x1f; tag++) { /* PrintableString and IA5String are shown as text */
+        bool is_text = tag == 0x13 || tag == 0x16;
+        (void)snprintf(text, sizeof text, "OU=#%02x025c78+" BUECHER, (unsigned)tag);
+        CHECK_STR(fact_changed(CW_CERTIFICATE_ISSUER, OU, 9, 5, tag), is_text ? "OU=\\5cx+" BUECHER : text);
+    }
+    CHECK(strstr(fact_changed(CW_CERTIFICATE_SUBJECT_ALTERNATIVE_NAMES, IP, 6, 0, 0x82),
+                 "\nDNS:\\c0\\00\\02\\01\nIP:2001:"));
+    CHECK(
+        strstr(fact_changed(CW_CERTIFICATE_SUBJECT_ALTERNATIVE_NAMES, IP, 6, 0, 0x88), "b.example\nIP:2001:"));
+    CHECK_STR(fact_changed(CW_CERTIFICATE_SUBJECT, "\x17\x0d\x32\x36", 4, 0, 0x1f),
+              ""); /* a tag of two bytes */
+}
+
 static const harness_test tests[] = {
     {"RFC 5280: the facts", test_facts},
     {"keys and names", test_keys},
@@ -246,6 +290,7 @@ static const harness_test tests[] = {
     {"RFC 5280 4.1.2.5: times", test_times},
     {"RFC 8446 4.4.2: the chain", test_chain},
     {"malformed in one place", test_malformed_inside},
+    {"names with other types, tags and OIDs", test_changed},
     {"malformed chains", test_bad_chain},
     {"an extension that is not the names", test_other_extension},
 };

@@ -34,6 +34,128 @@ static void test_names(void)
     CHECK_STATUS(cw__curl_option_check(NULL, 0), CW_INVALID_ARGUMENT);
 }
 
+#define SECRET  "it could show or send a secret where curlwire would not"
+#define PROXY   "the environment names the proxy, as docs/connecting.md shows"
+#define OWN     "curlwire sets it itself, and relies on its value"
+#define POINTER "its value is a pointer, which only a program in C has"
+#define OTHER   "it has no effect on a WebSocket connection"
+#define WEAKENS "it could weaken the check of a certificate, for which docs/tls.md has controls"
+
+/* The reason for each name that is refused, or the control to use. The first reason that fits counts. */
+static void test_reasons(void)
+{
+    static const struct {
+        const char *name, *reason;
+    } rows[] = {
+        {"CURLOPT_URL", "the names in curl_options have no CURLOPT_ in front"},
+        {"CAINFO", "ca_file"},
+        {"CAPATH", "ca_path"},
+        {"CONNECTTIMEOUTX", "connect_timeout"},
+        {"COOKIE", "set_request_header"},
+        {"HAPPY_EYEBALLS_TIMEOUT_MS", "happy_eyeballs_timeout"},
+        {"HTTPHEADER", "add_request_header"},
+        {"KEYPASSWD", "client_key_password"},
+        {"PROXYPASSWORD", "proxy_credential"},
+        {"PROXYUSERNAME", "proxy_credential"},
+        {"PROXYUSERPWD", "proxy_credential"},
+        {"PROXY_CAINFO", "proxy_ca_file"},
+        {"PROXY_KEYPASSWD", "proxy_client_key_password"},
+        {"PROXY_SSLCERT", "proxy_client_certificate"},
+        {"PROXY_SSLCERTTYPE", "proxy_client_certificate_type"},
+        {"PROXY_SSLKEY", "proxy_client_key"},
+        {"PROXY_SSL_VERIFYX", "proxy_verify"},
+        {"REFERER", "set_request_header"},
+        {"SSLCERT", "client_certificate"},
+        {"SSLCERTTYPE", "client_certificate_type"},
+        {"SSLKEY", "client_key"},
+        {"SSL_VERIFYHOST", "verify"},
+        {"SSL_VERIFYPEER", "verify"},
+        {"TCP_NODELAY", "no_delay"},
+        {"TIMEOUTX", "connect_timeout"},
+        {"USERAGENT", "set_request_header"},
+        {"USERNAME", "server_credential"},
+        {"PASSWORD", "server_credential"},
+        {"USERPWD", "server_credential"},
+        {"AWS_SIGV4", SECRET},
+        {"COOKIEX", SECRET},
+        {"GSSAPI_DELEGATION", SECRET},
+        {"NETRCX", SECRET},
+        {"SOCKS5_GSSAPI_X", SECRET},
+        {"STDERR", SECRET},
+        {"UNRESTRICTED_AUTH", SECRET},
+        {"VERBOSE", SECRET},
+        {"XOAUTH2_BEARER", SECRET},
+        {"DOH_SSL_X", WEAKENS},
+        {"ISSUERCERTX", WEAKENS},
+        {"PINNEDPUBLICKEY", WEAKENS},
+        {"PROXY_X", WEAKENS},
+        {"SSLX", WEAKENS},
+        {"TLSX", WEAKENS},
+        {"BUFFERSIZE", OWN},
+        {"CONNECT_ONLY", OWN},
+        {"CUSTOMREQUEST", OWN},
+        {"DNS_CACHE_TIMEOUT", OWN},
+        {"FOLLOWLOCATION", OWN},
+        {"FORBID_REUSE", OWN},
+        {"FRESH_CONNECT", OWN},
+        {"HTTP09_ALLOWED", OWN},
+        {"HTTPPROXYTUNNEL", OWN},
+        {"HTTP_VERSION", OWN},
+        {"NOPROXY", PROXY},
+        {"NOSIGNAL", OWN},
+        {"PROTOCOLSX", OWN},
+        {"PROXY", PROXY},
+        {"PROXYTYPE", PROXY},
+        {"QUICK_EXIT", OWN},
+        {"REDIR_PROTOCOLSX", OWN},
+        {"REQUEST_TARGET", OWN},
+        {"UPLOAD_BUFFERSIZE", OWN},
+        {"URL", OWN},
+        {"WS_OPTIONS", OWN},
+        {"CURLU", POINTER},
+        {"ERRORBUFFER", POINTER},
+        {"PRIVATE", POINTER},
+        {"SHARE", POINTER},
+        {"XDATA", POINTER},
+        {"XFUNCTION", POINTER},
+        {"X_BLOB", POINTER},
+        {"ACCEPT_ENCODING", OTHER},
+        {"FTPX", OTHER},
+        {"KEEP_SENDING_ON_ERROR", OTHER},
+        {"LOW_SPEED_X", OTHER},
+        {"MAXX", OTHER},
+        {"PIPEWAIT", OTHER},
+        {"POSTX", OTHER},
+        {"RANGE", OTHER},
+        {"SSH_X", OTHER},
+        {"UPLOAD", OTHER},
+        {"COOKIE", "set_request_header"},
+        {"SSLVERSION", WEAKENS},
+        {"PROXY_CAPATH", WEAKENS},
+        {"UPLOAD_FLAGS", NULL},
+        {"RANGES", NULL},
+        {"XCURLU", NULL},
+        {"BLOB", NULL},
+    };
+    char text[300];
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *reason = rows[i].reason;
+        if (!reason)
+            reason = "it is not in the list of options that are known to be safe, in docs/reaching.md";
+        (void)snprintf(text, sizeof text,
+                       strchr(reason, ' ') ? "curl_options cannot have %s, because %s: remove it"
+                                           : "curl_options cannot have %s: use curlwire's %s instead",
+                       rows[i].name, reason);
+        CHECK_STATUS(cw__curl_option_check(rows[i].name, strlen(rows[i].name)), CW_INVALID_ARGUMENT);
+        CHECK_STR(cw_error_message(), text);
+        CHECK_INT(cw_error_option(), CW_OPT_CURL_OPTIONS);
+    }
+    memset(text, 'X', 100);
+    CHECK_STATUS(cw__curl_option_check(text, 100), CW_INVALID_ARGUMENT);
+    CHECK(strlen(cw_error_message()) > 60 + 25 && cw_error_message()[25 + 60] == ','); /* 60 bytes are shown */
+}
+
 static void test_values(void)
 {
     static const char *const bad[] = {
@@ -82,6 +204,7 @@ int main(int argc, char **argv)
 {
     static const harness_test tests[] = {
         {"names", test_names},
+        {"reasons", test_reasons},
         {"values", test_values},
         {"the types of libcurl", test_types},
     };

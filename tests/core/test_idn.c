@@ -140,6 +140,7 @@ static const char *ascii_of(const char *text)
 {
     static char out[CW__HOST_AT_MOST + 1], fault[CW__URI_FAULT_BYTES];
 
+    *fault = '\0';
     if (cw__idn_to_ascii(text, strlen(text), out, fault))
         return out;
     for (const char *c = fault; *c; c++)
@@ -181,6 +182,61 @@ static const sample names[] = {
     /* an ASCII label stays as it is */
     {"_x.r3---s.-a.xn--tda", "_X.r3---s.-A.\u00fc"},
     {"xn--53h.example", "\u2615.example"}, /* a symbol */
+    /* marks of one class keep their order, and one between blocks a composition */
+    {"xn--3ja", "u\u0308\u0301"},
+    {"xn--rda66h", "u\u0301\u0308"},
+    {"xn--a-xbbl", "a\u0305\u0301"},
+    /* the ends of the blocks of Hangul */
+    {"xn--o39a", "\u1100\u1161"},
+    {"xn--268b", "\u1112\u1175"},
+    {"xn--iqd0n", "\u1113\u1161"},
+    {"xn--ypd0v", "\u1100\u1176"},
+    {"xn--p39a", "\u1100\u1161\u11a8"},
+    {"xn--g49a", "\u1100\u1161\u11c2"},
+    {"xn--jvd3800f", "\u1100\u1161\u11c3"},
+    {"xn--qud9310f", "\uac00\u11a7"},
+    {"xn--rud9310f", "\uac01\u11a8"},
+    {"xn--u78b", "\ud788\u11c2"},
+    {"xn--p39a", "\uac00\u11a8"},
+    {"xn--i49a", "\uac1c\u11a8"},
+    {"xn--dda286f", "\u00ec\u11a8"},
+    /* characters that are taken apart before their marks are sorted */
+    {"xn--rsa949k", "\u1e0b\u0323"},
+    {"xn--ssa973l", "\u00fc\u0323"},
+    {"xn--osah215s", "\u01d6\u0323"},
+    /* pairs of a capital and a small letter */
+    {"xn--0da", "\u0102"},
+    {"xn--0da", "\u0103"},
+    {"xn--2da", "\u0104"},
+    /* hyphens, and the first and the last letter and digit */
+    {"xn--az09-b-8ya", "az09-b\u00fc"},
+    {"xn--a-b-hoa", "a\u00fc-b"},
+    {"xn--ab-c-0ra", "a\u00fcb-c"},
+    {"xna-b.xn-ab.xa--b.an--b.xn--tda", "xna-b.xn-ab.xa--b.an--b.\u00fc"}, /* not xn-- */
+    {"az09-_~.xn--tda", "az09-_~.\u00fc"},
+    /* ZWNJ between letters that join on both sides, or on the left */
+    {"xn--ngba799q", "\u0628\u200c\u0628"},
+    {"xn--mgb173kff0o", "\U00010acd\u200c\u0627"},
+    /* each class that a label from right to left may have */
+    {"xn----zhcb", "\u05d0-\u05d0"},
+    {"xn--4dba3p", "\u05d0\u060c\u05d0"},
+    {"xn--nba73xba", "\u05d0\u00b0\u05d0"},
+    {"xn--4dba698v", "\u05d0\u2615\u05d0"},
+    {"xn--psa34l", "\u05d0\u0305"},
+    {"xn--1-zhc", "\u05d01"},
+    {"xn--4db20a", "\u05d0\u0660"},
+    {"xn--1-ymc", "\u06271"},
+    {"xn--mgb8i", "\u0627\u0660"},
+    {"xn--4db8o", "\u05d0\u0627"},
+    {"xn--4db7o", "\u0627\u05d0"},
+    /* each class that a label from left to right may have beside it */
+    {"a1.xn--4db", "a1.\u05d0"},
+    {"a-b.xn--4db", "a-b.\u05d0"},
+    {"xn--ab-0qd.xn--4db", "a\u060cb.\u05d0"},
+    {"xn--ab-fea.xn--4db", "a\u00b0b.\u05d0"},
+    {"xn--ab-ytx.xn--4db", "a\u2615b.\u05d0"},
+    {"xn--a-5bb.xn--4db", "a\u0305.\u05d0"},
+    {"xn--11b2ezcw70k.xn--4db", "\u0915\u094d\u200d\u0937.\u05d0"},
 };
 
 static const sample faults[] = {
@@ -193,9 +249,14 @@ static const sample faults[] = {
     {"the joiner U+200D", "\u200d\u00fc"},
     {"the joiner U+200C", "\u00fc\u200c"},
     {"the joiner U+200C", "\u200c\u0646"},
+    {"the joiner U+200C", "\u0646\u200c\u064e"},
+    {"the joiner U+200C", "\U0001e94b\u200c\u0646"}, /* a letter that is passed over */
+    {"the joiner U+200C", "\u0646\u200ca"},
+    {"the joiner U+200C", "a\u200c\u0646"},
     {"the joiner U+200C", "\u0627\u200c\u0627"}, /* alef does not join the next letter */
     {"begins with the mark U+0308", "\u0308a"},
     {"begins with the mark U+0308", "a.\u0308"},
+    {"begins with the mark U+0323", "\u0307\u0323a"}, /* in the order of their classes */
     {"begins or ends with a hyphen", "-\u00fc"},
     {"begins or ends with a hyphen", "\u00fc-"},
     {"third and fourth characters are hyphens", "a\u00fc--b"},
@@ -207,6 +268,11 @@ static const sample faults[] = {
     {"U+0040, or", "a\uff20b"},
     {"U+003A, or", "a\uff1a80"},
     {"U+0025, or", "\uff05"},
+    {"U+002F, or", "\uff0f.\u00fc"},
+    {"U+0060, or", "a`b.\u00fc"},
+    {"U+0060, or", "a`b\u00fc"},
+    {"U+007B, or", "a{.\u00fc"},
+    {"U+007B, or", "a{\u00fc"},
     {"U+005F, or", "_\u00fc"}, /* not in a label that is not ASCII */
     {"not UTF-8", "\xfc"},
     {"not UTF-8", "\xed\xa0\x80"},
@@ -217,6 +283,15 @@ static const sample faults[] = {
     {"mixes directions", "\u05d01\u0660"},
     {"mixes directions", "1.\u05d0"},
     {"mixes directions", "_.\u05d0"},
+    {"mixes directions", "1.\u0627"},
+    {"mixes directions", "1\u05d0"},
+    {"mixes directions", "\u0660.\u05d0"},
+    {"mixes directions", "\u0660\u00fc"},
+    {"mixes directions", "\u0627a"},
+    {"mixes directions", "\u05d0\u2615"},
+    {"mixes directions", "a\u2615.\u05d0"},
+    {"mixes directions", "a\u0660b.\u05d0"},
+    {"mixes directions", "a\u05d0b.\u05d0"},
     /* xn-- that is the form of nothing */
     {"begins with xn-- and is not", "xn--.\u00fc"},
     {"U+0080, which no host name may have", "xn--a.\u00fc"},
@@ -224,7 +299,10 @@ static const sample faults[] = {
     {"begins with xn-- and is not", "xn--\u00fc"},
     {"begins with xn-- and is not", "xn--99999999.\u00fc"},
     {"begins with xn-- and is not", "xn--u-ccb.\u00fc"}, /* u and a mark: not NFC */
+    {"begins with xn-- and is not", "xn--au-vub.\u00fc"},
+    {"begins with xn-- and is not", "xn--q-9bb8f.\u00fc"}, /* marks in another order */
     {"U+00DC, which no host name may have", "xn--wca.\u00e9"},
+    {"U+0100, which no host name may have", "xn--xda.\u00fc"}, /* and not in small letters */
 };
 
 static void check_has(const char *text, const char *part)
@@ -262,12 +340,28 @@ static void test_lengths(void)
     (void)snprintf(text, sizeof text, "%s.%s.%s.%.62s", label, label, label,
                    "0123456789012345678901234567890123456789012345678901234567890123");
     check_has(ascii_of(text), "more than 253 characters in its ASCII form");
+    (void)snprintf(text, sizeof text, "%s.\u00fc",
+                   ascii_of(label)); /* 63 characters, and a letter that is not ASCII */
+    check_has(ascii_of(text), "xn--aaaa");
     label[57] = 'a';
     check_has(ascii_of(label), "more than 63 characters in its ASCII form");
     *text = '\0';
     for (int i = 0; i < 300; i++) /* one becomes 18 */
         (void)strcat(text, "\ufdfa");
     check_has(ascii_of(text), "more than 253 characters in its ASCII form");
+    *text = '\0';
+    for (int i = 0; i < 400; i++) /* one becomes 3 for a moment */
+        (void)strcat(text, "\uac01");
+    check_has(ascii_of(text), "more than 253 characters in its ASCII form");
+    (void)snprintf(text, sizeof text, "xn--%.56s-70f.\u00fc",
+                   label + 2); /* the form of a name, but 64 characters */
+    check_has(ascii_of(text), "begins with xn-- and is not");
+    (void)snprintf(text, sizeof text, "%0150d.\u00fc", 0);
+    check_has(ascii_of(text), "more than 63");
+    memset(text, 'a', 200);
+    (void)snprintf(text + 200, sizeof text - 200, ".\u00fc");
+    memcpy(text, "xn--", 4);
+    check_has(ascii_of(text), "begins with xn-- and is not");
     check_has(ascii_of("0123456789012345678901234567890123456789012345678901234567890123.\u00fc"),
               "more than 63");
 }

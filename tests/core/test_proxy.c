@@ -116,9 +116,11 @@ static void test_keep(void)
     check_kept(false, "http://u:s3cret@p.test", "http://p.test:1080", NULL);
     check_kept(false, "s3cret@p.test:1", "http://p.test:1", NULL);
     check_kept(false, CW__PROXY_DIRECT, CW__PROXY_DIRECT, NULL);
+    check_kept(false, "DIRECT", "http://DIRECT:1080", NULL);
     check_kept(false, "http://u:s3c@ret@p.test", NULL, "Write http://user:password@host:port");
     check_kept(true, "socks5://u:s3cret@p.test", "socks5://p.test:1080", NULL);
     check_kept(true, "http://u:s3cret@p.test", NULL, "only a SOCKS proxy can stand in front");
+    check_kept(true, "socks5://u:s3cret@p test", NULL, "there is a blank or a control character");
     check_kept(true, CW__PROXY_DIRECT, NULL, "Write socks5h://user:password@host:port");
     for (long n = 0; n < 5; n++) {
         char *kept;
@@ -126,6 +128,8 @@ static void test_keep(void)
         CHECK_INT(cw__proxy_keep("the_key", true, "socks5://u:s3cret@p.test", &kept),
                   n < 4 ? CW_NO_MEMORY : CW_OK);
         cw__alloc_fail_at(-1);
+        CHECK((kept == NULL) == (n < 4));
+        CHECK(n == 4 || strstr(cw_error_message(), "no memory for the control the_key: free memory"));
         cw__free(kept);
         CHECK_INT(cw__alloc_live(), live);
     }
@@ -337,6 +341,74 @@ static void test_lacking_logins(void)
     }
 }
 
+static void check_text(const char *proxy, int http_status, const char *lines, unsigned logins, int web_status,
+                       const char *text)
+{
+    cw__proxy p;
+    cw__error error = {0};
+
+    CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", proxy)), CW_OK);
+    cw__proxy_refused(&p, "host.test", http_status, lines, logins, ALL, &error);
+    CHECK_STR(error.message, text);
+    CHECK_INT(error.status, CW_CONNECT_FAILED);
+    CHECK_INT(error.web_status, web_status);
+    CHECK_INT(error.http_status, http_status);
+    cw__proxy_destroy(&p);
+}
+
+#define REFUSED "the proxy p.test:1 (ws_proxy) refused to connect to host.test with HTTP status "
+
+/* Each status with which a proxy refuses, and what to do. */
+static void test_refusals(void)
+{
+    static const char proxy[] = "http://p.test:1", with_user[] = "http://u:p@p.test:1",
+                      digest[] = "Proxy-Authenticate:\tDigest\trealm=x\r\n";
+
+    check_text(
+        proxy, 0, "", 0, CW_WEB_ErrorHttpInvalidServerResponse,
+        "the answer of the proxy p.test:1 (ws_proxy) is not HTTP/1.1: check scheme and port in ws_proxy");
+    check_text(proxy, 400, "", 0, CW_WEB_BadRequest, REFUSED "400: ask whoever runs the proxy");
+    check_text(proxy, 403, "", 0, CW_WEB_Forbidden,
+               REFUSED
+               "403: it does not allow this connection; ask whoever runs the proxy, or connect without it "
+               "by no_proxy or the control proxy");
+    check_text(proxy, 405, "", 0, CW_WEB_MethodNotAllowed,
+               REFUSED
+               "405: it does not allow this connection; ask whoever runs the proxy, or connect without it "
+               "by no_proxy or the control proxy");
+    check_text(proxy, 502, "", 0, CW_WEB_BadGateway,
+               REFUSED "502: it could not reach the server; check host and port in the URI");
+    check_text(proxy, 503, "", 0, CW_WEB_ServiceUnavailable,
+               REFUSED "503: it could not reach the server; check host and port in the URI");
+    check_text(proxy, 504, "", 0, CW_WEB_GatewayTimeout,
+               REFUSED "504: it could not reach the server; check host and port in the URI");
+    check_text(proxy, 407, digest, 0, CW_WEB_ProxyAuthenticationRequired,
+               REFUSED
+               "407: it wants a user and a password; set proxy_credential, or write user:password@ before "
+               "the host in the URI of the proxy");
+    check_text(with_user, 407, digest, CW__LOGIN_DIGEST, CW_WEB_ProxyAuthenticationRequired,
+               REFUSED "407: it does not accept this user and password; correct them in the URI of the proxy");
+    check_text(with_user, 403, digest, 0, CW_WEB_Forbidden, /* only 407 is about a login */
+               REFUSED
+               "403: it does not allow this connection; ask whoever runs the proxy, or connect without it "
+               "by no_proxy or the control proxy");
+    check_text(
+        with_user, 407, digest, 0, CW_WEB_ProxyAuthenticationRequired,
+        "the proxy p.test:1 (ws_proxy) refused to connect with HTTP status 407: it offers the login Digest "
+        "only; add it to proxy_auth, which does not have it");
+    check_text(
+        with_user, 407, "Proxy-Authenticate: Digest,\tNTLM ,Negotiate\r\n", 0,
+        CW_WEB_ProxyAuthenticationRequired,
+        "the proxy p.test:1 (ws_proxy) refused to connect with HTTP status 407: it offers the login Digest "
+        "and Negotiate and NTLM only; add it to proxy_auth, which does not have it");
+    check_text(with_user, 407,
+               "Proxy-Authenticatx: Digest\r\nProxy-Authenticat: Digest\r\nProxy-Authenticate2: "
+               "Digest\r\nXroxy-Authenticate: Digest\r\n"
+               "Proxy-Authenticate: Basi, Digesu\r\n",
+               0, CW_WEB_ProxyAuthenticationRequired,
+               REFUSED "407: it does not accept this user and password; correct them in the URI of the proxy");
+}
+
 #define USER   "j0hnny"
 #define SECRET "s3cret"
 #define WITH   USER ":" SECRET
@@ -431,6 +503,20 @@ static void test_no_memory(void)
             return;
         }
         CHECK_INT(status, CW_NO_MEMORY);
+        CHECK_STR(cw_error_message(), "no memory for a proxy: free memory and call again");
+    }
+}
+
+static void test_credential_without_memory(void)
+{
+    for (long n = 0; n < 3; n++) {
+        cw__proxy p;
+        CHECK_INT(choose(&p, false, VARIABLES("ws_proxy", "http://u:p@p.test:1")), CW_OK);
+        cw__alloc_fail_at(n);
+        CHECK(cw__proxy_set_credential(&p, "a", "b") == (n == 2));
+        cw__alloc_fail_at(-1);
+        cw__proxy_destroy(&p);
+        CHECK_INT(cw__alloc_live(), 0);
     }
 }
 
@@ -444,7 +530,9 @@ static const harness_test tests[] = {
     {"the credential of the control", test_credential},
     {"the logins that a proxy offers", test_offers},
     {"logins that libcurl lacks", test_lacking_logins},
+    {"each status with which a proxy refuses", test_refusals},
     {"without memory", test_no_memory},
+    {"a credential without memory", test_credential_without_memory},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

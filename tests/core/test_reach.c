@@ -58,6 +58,194 @@ static void test_checks(void)
     CHECK_INT(cw_error_option(), CW_OPT_DOH_URL);
     good = REACH(.given = &none);
     CHECK_STATUS(cw__reach_check(&good, false, false), CW_INVALID_STATE);
+    CHECK_STR(cw_error_message(),
+              "the last connect has used the connection that the program gave: give another one, or none");
+}
+
+static void test_interfaces(void)
+{
+    static const char no_interface[] =
+        "' cannot be used: this machine has no such network interface; `ip address` "
+        "shows interfaces and addresses",
+                      no_address[] = "' cannot be used: after host! comes an IP address of this machine";
+    static const struct {
+        const char *interface, *fault; /* NULL = none */
+    } interfaces[] = {
+        {"lo", NULL},
+        {"if!lo", NULL},
+        {"::1", NULL},
+        {"127.0.0.1", NULL},
+        {"[::1]", NULL},
+        {"host!127.0.0.1", NULL},
+        {"host!::1", NULL},
+        {"ifhost!lo!127.0.0.1", NULL},
+        {"ifhost!!127.0.0.1", NULL},
+        {"ifhost!nope0!127.0.0.1", no_interface},
+        {"ifhost!lo!lo", no_address},
+        {"ifhost!lo!", no_address},
+        {"ifhost!lo", no_interface},
+        {"host!", no_address},
+        {"host!lo", no_address},
+        {"host![::1]", no_address},
+        {"if!nope0", no_interface},
+        {"if!127.0.0.1", no_interface},
+        {"nope0", no_interface},
+        {"LO", no_interface},
+    };
+    char text[400];
+
+    for (size_t i = 0; i < sizeof interfaces / sizeof *interfaces; i++) {
+        cw__reach r = REACH(.interface = interfaces[i].interface);
+        cw_status status = cw__reach_check(&r, false, false);
+        (void)snprintf(text, sizeof text, "interface '%s%s", r.interface,
+                       interfaces[i].fault ? interfaces[i].fault : "");
+        CHECK_STR(status == CW_OK ? "" : cw_error_message(), interfaces[i].fault ? text : "");
+    }
+}
+
+/* The whole text of each error, and the control that it is about. */
+static void test_check_texts(void)
+{
+    static const char nothing[] = " has no effect on a Unix socket: unset it, or unset unix_socket_path",
+                      given[] = " has no effect on a connection that the program has made: unset it";
+    int some = 7;
+    const struct {
+        cw__reach with_path, with_given;
+        cw_option option;
+    } others[] = {
+        {REACH(.unix_path = "a", .interface = "lo", .local_port = 1),
+         REACH(.given = &some, .interface = "lo", .local_port = 1), CW_OPT_INTERFACE},
+        {REACH(.unix_path = "a", .local_port = 1, .resolve = "a:1:::1"),
+         REACH(.given = &some, .local_port = 1, .resolve = "a:1:::1"), CW_OPT_LOCAL_PORT},
+        {REACH(.unix_path = "a", .resolve = "a:1:::1", .connect_to = ":::"),
+         REACH(.given = &some, .resolve = "a:1:::1", .connect_to = ":::"), CW_OPT_RESOLVE},
+        {REACH(.unix_path = "a", .connect_to = ":::", .doh_url = "https://a/"),
+         REACH(.given = &some, .connect_to = ":::", .doh_url = "https://a/"), CW_OPT_CONNECT_TO},
+        {REACH(.unix_path = "a", .doh_url = "https://a/", .curl_options = "A=1"),
+         REACH(.given = &some, .doh_url = "https://a/", .curl_options = "A=1"), CW_OPT_DOH_URL},
+        {REACH(.unix_path = "a", .curl_options = "A=1"), REACH(.given = &some, .curl_options = "A=1"),
+         CW_OPT_CURL_OPTIONS},
+    };
+    char text[400];
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        cw_option option = others[i].option;
+        check_fails(others[i].with_path, "");
+        CHECK_INT(cw_error_option(), option);
+        (void)snprintf(text, sizeof text, "%s%s", cw_option_key(option), nothing);
+        CHECK_STR(cw_error_message(), text);
+        check_fails(others[i].with_given, "");
+        CHECK_INT(cw_error_option(), option);
+        (void)snprintf(text, sizeof text, "%s%s", cw_option_key(option), given);
+        CHECK_STR(cw_error_message(), text);
+    }
+    check_fails(REACH(.unix_path = "a", .abstract_name = "b"),
+                "unix_socket_path and abstract_unix_socket are both set: unset one of them");
+    CHECK_INT(cw_error_option(), CW_OPT_ABSTRACT_UNIX_SOCKET);
+    check_fails(REACH(.abstract_name = "b", .local_port = 1),
+                "local_port has no effect on a Unix socket: unset it, or unset abstract_unix_socket");
+    check_fails(REACH(.local_port = 65535, .local_port_range = 2),
+                "local_port 65535 and local_port_range 2 go beyond port 65535: lower one of them");
+    check_fails(REACH(.local_port_range = 2),
+                "local_port_range is set without local_port: set local_port to the first port");
+    check_fails(REACH(.doh_url = "http://dns.test/"),
+                "doh_url cannot be used: write the whole URL of a DNS-over-HTTPS server, as in "
+                "https://dns.example/dns-query");
+    check_fails(REACH(.given = &some, .abstract_name = "a", .curl_options = "A=1"),
+                "curl_options has no effect on a Unix");
+}
+
+/* Checks a copy without a NUL, so that AddressSanitizer sees a read after its end. */
+static cw_status check_item(cw_option option, const char *item)
+{
+    size_t len = strlen(item);
+    char *copy = malloc(len ? len : 1);
+    cw_status status;
+
+    CHECK(copy != NULL);
+    memcpy(copy, item, len);
+    status = cw__reach_check_item(option, cw_option_key(option), copy, len);
+    free(copy);
+    return status;
+}
+
+static void test_items(void)
+{
+    static const struct {
+        cw_option option;
+        const char *good[16], *bad[40];
+    } rows[] = {
+        {CW_OPT_RESOLVE,
+         {"a:1:::1", "*:1:::1", "a_b-c.D9:65535:127.0.0.1", "a:00001:[::1]", "zZ:9:1.2.3.4,::1,[::1]",
+          "a:10:::"},
+         {"",
+          ":",
+          "a",
+          "a:1",
+          "a:1:",
+          ":1:::1",
+          "**:1:::1",
+          "a*:1:::1",
+          "[::1]:1:::1",
+          "a::::1",
+          "a:0:::1",
+          "a:65536:::1",
+          "a:655350:::1",
+          "a:1x:::1",
+          "a:x1:::1",
+          "a:/:::1",
+          "a:;:::1",
+          "a:1:[::1",
+          "a:1:::1]",
+          "a:1:[1.2.3.4]",
+          "a:1:[]",
+          "a:1:b",
+          "a:1:::1,",
+          "a:1:,::1",
+          "a:1:::1,b",
+          "a b:1:::1",
+          "a/b:1:::1",
+          "\xc3\xbc:1:::1"}},
+        {CW_OPT_CONNECT_TO,
+         {":::", "a:1:b:2", "::b:", ":1::2", "[::1]:1:[::2]:2", "a_b:65535:c-d.e:1"},
+         {"", "a", "a:1", "a:1:b", "::", "a:1:b:2:", "a:1:b:2:3", "a:x:b:2", "a:1:b:x", "a:0:b:2",
+          "a:1:b:65536", "*:1:b:2", "a:1:::1:2", "[::1:1:b:2", "[::1]x:1:b:2", "[1.2.3.4]:1:b:2", "[a]:1:b:2",
+          "a:1:[]:2", "a b:1:c:2"}},
+    };
+    char name[400];
+
+    for (size_t i = 0; i < 2; i++) {
+        for (const char *const *item = rows[i].good; *item; item++)
+            CHECK_STR(check_item(rows[i].option, *item) == CW_OK ? *item : cw_error_message(), *item);
+        for (const char *const *item = rows[i].bad; *item; item++) {
+            CHECK_STR(check_item(rows[i].option, *item) == CW_INVALID_ARGUMENT ? *item : "", *item);
+            CHECK_INT(cw_error_option(), rows[i].option);
+        }
+    }
+    CHECK_STATUS(check_item(CW_OPT_RESOLVE, "a:1:b"), CW_INVALID_ARGUMENT);
+    CHECK_STR(cw_error_message(), "resolve cannot have the item 'a:1:b': write HOST:PORT:ADDRESS, as in "
+                                  "api.example:443:10.0.0.5,[2001:db8::5]; the host is in ASCII, or * for any");
+    CHECK_STATUS(check_item(CW_OPT_CONNECT_TO, "a"), CW_INVALID_ARGUMENT);
+    CHECK_STR(cw_error_message(),
+              "connect_to cannot have the item 'a': write HOST1:PORT1:HOST2:PORT2, as in "
+              "api.example:443:staging.example:8443; a host is in ASCII, an IPv6 address in [ ]");
+    memset(name, 'a', 255);
+    (void)snprintf(name + 255, sizeof name - 255, ":1:::1"); /* the longest host */
+    CHECK_STATUS(check_item(CW_OPT_RESOLVE, name), CW_OK);
+    memset(name, 'a', 256);
+    (void)snprintf(name + 256, sizeof name - 256, ":1:::1");
+    CHECK_STATUS(check_item(CW_OPT_RESOLVE, name), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(check_item(CW_OPT_CURL_OPTIONS, "VERBOSE=1"), CW_INVALID_ARGUMENT);
+    CHECK_STATUS(check_item(CW_OPT_CURL_OPTIONS, "HAPROXY_CLIENT_IP=~ "), CW_OK);
+    for (char c = 1; c != 0; c++) { /* every byte but NUL */
+        char item[] = {'H', 'A', 'P', 'R', 'O', 'X', 'Y', '_', 'C', 'L',
+                       'I', 'E', 'N', 'T', '_', 'I', 'P', '=', c,   0};
+        bool is_control = (unsigned char)c < ' ' || c == 0x7f;
+        CHECK_STATUS(check_item(CW_OPT_CURL_OPTIONS, item), is_control ? CW_INVALID_ARGUMENT : CW_OK);
+        if (is_control)
+            CHECK_STR(cw_error_message(),
+                      "curl_options has an item with a control character: remove the character");
+    }
 }
 
 /* Which connections cannot use our race, or a shared multi. */
@@ -270,16 +458,62 @@ static void test_texts(void)
     CHECK(!cw__reach_explain(&port, CURLE_COULDNT_CONNECT, ECONNREFUSED, "h", &e));
 }
 
+static void test_more_texts(void)
+{
+    cw__reach none = REACH(.happy_ms = 200);
+    cw__error e = {0};
+
+    explains(REACH(.abstract_name = "n"), CURLE_COULDNT_CONNECT, 0, CW_OPT_ABSTRACT_UNIX_SOCKET,
+             "cannot connect to abstract_unix_socket 'n'; check the name, and that the server runs");
+    explains(REACH(.interface = "lo", .local_port = 7), CURLE_INTERFACE_FAILED, EACCES, CW_OPT_LOCAL_PORT,
+             "no local port from 7 to 7 can be used: Permission denied; raise local_port_range, or choose "
+             "other ports");
+    explains(REACH(.interface = "lo", .local_port = 7), CURLE_INTERFACE_FAILED, EADDRINUSE, CW_OPT_LOCAL_PORT,
+             "no local port from 7 to 7 can be used: Address already in use; raise");
+    explains(REACH(.local_port = 7), CURLE_INTERFACE_FAILED, 0, CW_OPT_LOCAL_PORT,
+             "no local port from 7 to 7 can be used; raise local_port_range");
+    explains(
+        REACH(.interface = "lo"), CURLE_INTERFACE_FAILED, EACCES, CW_OPT_INTERFACE,
+        "interface 'lo' cannot be used: Permission denied; it must be up, and have an address of the same kind "
+        "(IPv4 or IPv6) as the server's");
+    explains(
+        REACH(.interface = "lo"), CURLE_COULDNT_CONNECT, EHOSTUNREACH, CW_OPT_INTERFACE,
+        "interface 'lo' leads to no server: No route to host; it must be up, and have a route to server.test");
+    explains(
+        REACH(.interface = "lo"), CURLE_OPERATION_TIMEDOUT, ENETDOWN, CW_OPT_INTERFACE,
+        "interface 'lo' leads to no server: Network is down; it must be up, and have a route to server.test");
+    {
+        cw__reach unset = REACH(.unset = "dscp", .fault = CW_OPT_DSCP, .os_errno = EPERM, .is_used_up = true);
+        CHECK(cw__reach_explain(&unset, CURLE_ABORTED_BY_CALLBACK, EPIPE, "h", &e));
+        CHECK_STR(e.message, "dscp cannot be set on this connection: Operation not permitted; unset it, or set "
+                             "another value");
+        CHECK_INT(e.os_errno, EPERM);
+        CHECK_INT(e.limit - 1, CW_OPT_DSCP);
+        unset = REACH(.is_used_up = true);
+        CHECK(cw__reach_explain(&unset, CURLE_COULDNT_CONNECT, EPIPE, "h", &e));
+        CHECK_STR(e.message,
+                  "the connect needs a second connection, and the program has given one: let curlwire "
+                  "connect");
+        CHECK_INT(e.limit - 1, CW_OPTION_NONE);
+    }
+    e = (cw__error){0};
+    CHECK(!cw__reach_explain(&none, CURLE_COULDNT_CONNECT, ENETUNREACH, "h", &e));
+}
+
 int main(int argc, char **argv)
 {
     static const harness_test tests[] = {
         {"checks before a connect", test_checks},
+        {"names of interfaces", test_interfaces},
+        {"the texts of these checks", test_check_texts},
+        {"items of resolve, connect_to and curl_options", test_items},
         {"own sockets and own multis", test_kinds},
         {"options", test_options},
         {"options that libcurl refuses", test_refused_options},
         {"a connection of the program", test_given},
         {"options of the socket", test_marks},
         {"texts of errors", test_texts},
+        {"further texts of errors", test_more_texts},
     };
 
     return HARNESS_MAIN(argc, argv, tests);

@@ -170,12 +170,57 @@ static void test_refused(void)
 {
     wish_nothing();
     wishes.tls.pinned_public_key = PIN;
-    refuse("ws://server.test/", CW_OPT_PINNED_PUBLIC_KEY, "pinned_public_key is set, and the URI is ws://");
+    refuse("ws://server.test/", CW_OPT_PINNED_PUBLIC_KEY,
+           "pinned_public_key is set, and the URI is ws://, which has no key: use wss://, or unset it");
     wishes.tls.pinned_public_key = "/nowhere/key.pem";
     refuse("wss://server.test/", CW_OPT_PINNED_PUBLIC_KEY,
            "pinned_public_key '/nowhere/key.pem' cannot be used: No such file");
+    wishes.tls.pinned_public_key = "/proc/self/exe";
+    refuse(
+        "wss://server.test/", CW_OPT_PINNED_PUBLIC_KEY,
+        "pinned_public_key '/proc/self/exe' cannot be used: it is not a public key; write one by `openssl x509 "
+        "-in CERTIFICATE -pubkey -noout`");
     wishes.tls = (cw__tls_options){.is_13_least = true, .is_12_most = true};
-    refuse("wss://server.test/", CW_OPT_TLS_MAX_VERSION, "so no version is left");
+    refuse("wss://server.test/", CW_OPT_TLS_MAX_VERSION,
+           "tls_min_version is 1.3 and tls_max_version is 1.2, so no version is left: raise tls_max_version, "
+           "or lower "
+           "tls_min_version");
+    wishes.tls = (cw__tls_options){.server_name = "a.test"};
+    wishes.reach = REACH(.connect_to = "::b:");
+    refuse("wss://server.test/", CW_OPT_TLS_SERVER_NAME,
+           "tls_server_name and connect_to are both set, and libcurl has one option for both: unset one, or "
+           "use resolve "
+           "for the address");
+}
+
+/* The file of a pin has a key in DER, or in PEM behind anything. */
+static void test_pin_files(void)
+{
+    static const char mark[] = "-----BEGIN PUBLIC KEY-----";
+    static const struct {
+        const char *start;
+        size_t mark_bytes;
+        bool is_good;
+    } rows[] = {{"", 0, false},    {"0", 0, true},   {"1", 0, false},          {"", sizeof mark - 1, true},
+                {"x\n", 26, true}, {"10", 26, true}, {"-----BEGIN", 26, true}, {"", sizeof mark - 2, false},
+                {"x", 25, false}};
+    char path[] = "/tmp/curlwire-pin-XXXXXX";
+    int fd = mkstemp(path);
+
+    CHECK(fd >= 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t start_bytes = strlen(rows[i].start);
+        cw__handshake *h;
+        CHECK(ftruncate(fd, 0) == 0);
+        CHECK(pwrite(fd, rows[i].start, start_bytes, 0) == (ssize_t)start_bytes);
+        CHECK(pwrite(fd, mark, rows[i].mark_bytes, (off_t)start_bytes) == (ssize_t)rows[i].mark_bytes);
+        wish_nothing();
+        wishes.tls.pinned_public_key = path;
+        h = create("wss://server.test/", NULL);
+        CHECK((h != NULL) == rows[i].is_good);
+        cw__handshake_destroy(h);
+    }
+    CHECK(close(fd) == 0 && unlink(path) == 0);
 }
 
 /* A TLS library that lacks an option. */
@@ -233,6 +278,12 @@ static void test_resumption(void)
     }
 }
 
+#define LIBRARY   " cannot be used: the TLS library of libcurl "
+#define NO_STATUS "the certificate of server.test cannot be checked for revocation: "
+#define SENT      "the OCSP status that the server sent is "
+#define CORRECT   "; correct the stapling at the server, or set ocsp_stapling to false"
+#define OR_UPDATE ", or ask whoever runs the server to update it"
+
 static void test_complaints(void)
 {
     static const struct {
@@ -242,35 +293,45 @@ static void test_complaints(void)
         cw_chain_result chain_result;
         cw_option option;
     } rows[] = {
-        {CURLE_SSL_CIPHER, "failed setting cipher list: A", "tls_ciphers 'A' cannot be used",
+        {CURLE_SSL_CIPHER, "failed setting cipher list: A",
+         "tls_ciphers 'A'" LIBRARY "has none of these ciphers; see the names in `openssl ciphers`",
          CW_WEB_UnexpectedClientError, CW_CHAIN_Success, CW_OPT_TLS_CIPHERS},
-        {CURLE_SSL_CIPHER, "failed setting TLS 1.3 cipher suite: B", "tls13_ciphers 'B' cannot be used",
+        {CURLE_SSL_CIPHER, "failed setting TLS 1.3 cipher suite: B",
+         "tls13_ciphers 'B'" LIBRARY "lacks one of these ciphers; see the names in `openssl ciphers -tls1_3`",
          CW_WEB_UnexpectedClientError, CW_CHAIN_Success, CW_OPT_TLS13_CIPHERS},
-        {CURLE_SSL_CIPHER, "failed setting curves list: 'C'", "tls_groups 'C' cannot be used",
+        {CURLE_SSL_CIPHER, "failed setting curves list: 'C'",
+         "tls_groups 'C'" LIBRARY "lacks one of these groups; see the names in `openssl list -tls-groups`",
          CW_WEB_UnexpectedClientError, CW_CHAIN_Success, CW_OPT_TLS_GROUPS},
-        {CURLE_SSL_CACERT_BADFILE, "anything", "ca_data cannot be used: it must be PEM",
+        {CURLE_SSL_CACERT_BADFILE, "anything", "ca_data cannot be used: it must be PEM certificates",
          CW_WEB_UnexpectedClientError, CW_CHAIN_Success, CW_OPT_CA_DATA},
         {CURLE_SSL_PINNEDPUBKEYNOTMATCH, "SSL: public key does not match pinned public key",
-         "the public key of server.test is not the one in pinned_public_key", CW_WEB_CertificateIsInvalid,
-         CW_CHAIN_OtherErrors, CW_OPT_PINNED_PUBLIC_KEY},
+         "the public key of server.test is not the one in pinned_public_key: check that you connect to the "
+         "right "
+         "server, or pin its new key",
+         CW_WEB_CertificateIsInvalid, CW_CHAIN_OtherErrors, CW_OPT_PINNED_PUBLIC_KEY},
         {CURLE_SSL_INVALIDCERTSTATUS, "SSL certificate revocation reason: keyCompromise (1)",
-         "the certificate of server.test has been revoked", CW_WEB_CertificateRevoked, CW_CHAIN_Revoked,
-         CW_OPT_OCSP_STAPLING},
-        {CURLE_SSL_INVALIDCERTSTATUS, "No OCSP response received", "the server sent no OCSP status",
+         "the certificate of server.test has been revoked, as the server itself shows (ocsp_stapling): do not "
+         "trust it",
+         CW_WEB_CertificateRevoked, CW_CHAIN_Revoked, CW_OPT_OCSP_STAPLING},
+        {CURLE_SSL_INVALIDCERTSTATUS, "No OCSP response received",
+         NO_STATUS
+         "the server sent no OCSP status; turn on stapling at the server, or set ocsp_stapling to false",
          CW_WEB_CertificateIsInvalid, CW_CHAIN_RevocationInformationMissing, CW_OPT_OCSP_STAPLING},
-        {CURLE_SSL_INVALIDCERTSTATUS, "OCSP response has expired", "is out of date",
+        {CURLE_SSL_INVALIDCERTSTATUS, "OCSP response has expired", NO_STATUS SENT "out of date" CORRECT,
          CW_WEB_CertificateIsInvalid, CW_CHAIN_RevocationFailure, CW_OPT_OCSP_STAPLING},
         {CURLE_SSL_INVALIDCERTSTATUS, "Could not find certificate ID in OCSP response",
-         "for another certificate", CW_WEB_CertificateIsInvalid, CW_CHAIN_RevocationInformationMissing,
-         CW_OPT_OCSP_STAPLING},
-        {CURLE_SSL_INVALIDCERTSTATUS, "OCSP response verification failed", "faulty, or not signed",
-         CW_WEB_CertificateIsInvalid, CW_CHAIN_RevocationFailure, CW_OPT_OCSP_STAPLING},
+         NO_STATUS SENT "for another certificate" CORRECT, CW_WEB_CertificateIsInvalid,
+         CW_CHAIN_RevocationInformationMissing, CW_OPT_OCSP_STAPLING},
+        {CURLE_SSL_INVALIDCERTSTATUS, "OCSP response verification failed",
+         NO_STATUS SENT "faulty, or not signed by the authority" CORRECT, CW_WEB_CertificateIsInvalid,
+         CW_CHAIN_RevocationFailure, CW_OPT_OCSP_STAPLING},
         {CURLE_SSL_CONNECT_ERROR, "error:0A000410: ssl/tls alert handshake failure",
-         "it may share no cipher or group of tls_ciphers tls13_ciphers tls_groups", CW_WEB_CannotConnect,
-         CW_CHAIN_Success, CW_OPT_TLS_CIPHERS},
+         "the server server.test refused the TLS handshake: it may share no cipher or group of tls_ciphers "
+         "tls13_ciphers tls_groups; allow more in the control, or at the server",
+         CW_WEB_CannotConnect, CW_CHAIN_Success, CW_OPT_TLS_CIPHERS},
         {CURLE_SSL_CONNECT_ERROR, "error:0A000102: unsupported protocol",
-         "does not support TLS 1.3 (tls_min_version): change tls_min_version", CW_WEB_CannotConnect,
-         CW_CHAIN_Success, CW_OPT_TLS_MIN_VERSION},
+         "the server server.test does not support TLS 1.3 (tls_min_version): change tls_min_version" OR_UPDATE,
+         CW_WEB_CannotConnect, CW_CHAIN_Success, CW_OPT_TLS_MIN_VERSION},
         {CURLE_SSL_CONNECT_ERROR, "error:0A00042E: tlsv1 alert protocol version", "does not support TLS 1.3",
          CW_WEB_CannotConnect, CW_CHAIN_Success, CW_OPT_TLS_MIN_VERSION},
     };
@@ -310,7 +371,35 @@ static void test_complaints(void)
         cw__handshake *h = made("wss://server.test/", NULL);
         (void)snprintf(h->text, sizeof h->text, "tlsv1 alert protocol version");
         expect_verdict(h, CURLE_SSL_CONNECT_ERROR, CW_CONNECT_FAILED, CW_WEB_CannotConnect,
-                       "does not support TLS 1.2 (tls_max_version): change tls_max_version");
+                       "the server server.test does not support TLS 1.2 (tls_max_version): change "
+                       "tls_max_version" OR_UPDATE);
+        cw__handshake_destroy(h);
+    }
+}
+
+/* The error names the controls that are set, and no other. */
+static void test_one_control(void)
+{
+    static const struct {
+        cw__tls_options options;
+        cw_option option;
+        const char *words;
+    } rows[] = {{{.ciphers = "A"}, CW_OPT_TLS_CIPHERS, "no cipher or group of tls_ciphers; allow"},
+                {{.ciphers13 = "A"}, CW_OPT_TLS13_CIPHERS, "no cipher or group of tls13_ciphers; allow"},
+                {{.groups = "A"}, CW_OPT_TLS_GROUPS, "no cipher or group of tls_groups; allow"},
+                {{.ciphers13 = "A", .groups = "B"},
+                 CW_OPT_TLS13_CIPHERS,
+                 "no cipher or group of tls13_ciphers tls_groups; allow"}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cw__handshake *h;
+        wish_nothing();
+        wishes.tls = rows[i].options;
+        h = made("wss://server.test/", NULL);
+        (void)snprintf(h->text, sizeof h->text, "alert handshake failure");
+        expect_verdict(h, CURLE_SSL_CONNECT_ERROR, CW_CONNECT_FAILED, CW_WEB_CannotConnect, rows[i].words);
+        CHECK_INT(error.limit, (int)rows[i].option + 1);
+        CHECK(!cw__tls_options_explain(h, CURLE_RECV_ERROR, h->text, &error)); /* after the TLS handshake */
         cw__handshake_destroy(h);
     }
 }
@@ -343,6 +432,7 @@ static void test_facts(void)
     CHECK_STR(cw__handshake_tls_facts(h).version, "");
     h->is_past_proxy = true;
     log_text(h, CURLINFO_TEXT, "ALPN: server confirmed to use 'http/1.1'\n");
+    CHECK_STR(cw__handshake_tls_facts(h).alpn, "http/1.1");
     log_text(h, CURLINFO_TEXT, "SSL connection using a form that we do not know");
     log_text(h, CURLINFO_TEXT,
              "SSL connection using TLSv1.3 / "
@@ -427,9 +517,11 @@ int main(int argc, char **argv)
         {"a name for TLS beside the URI's host", test_server_name},
         {"no memory for a name and data", test_no_memory},
         {"controls that do not fit together", test_refused},
+        {"files of a pin", test_pin_files},
         {"a TLS library without an option", test_lacking},
         {"which sockets resume sessions", test_resumption},
         {"failures that a control causes", test_complaints},
+        {"failures that one of several controls causes", test_one_control},
         {"what libcurl's log says of TLS", test_facts},
         {"the parts of a connect", test_timings},
     };

@@ -4,6 +4,17 @@
 
 /* ---- Heads of requests and replies ---- */
 
+/* Copies bytes without a NUL, so that AddressSanitizer sees a read before or after them. The caller frees the copy. */
+static char *exact(const char *text, size_t len)
+{
+    char *copy = malloc(len);
+
+    CHECK(copy != NULL || len == 0);
+    if (len > 0)
+        memcpy(copy, text, len);
+    return copy;
+}
+
 /* Returns the lines that a head gives, joined by "|". The head comes in pieces of piece_bytes; 0 = whole. */
 static const char *heads_of(const char *text, size_t len, bool is_sent, const char *names, size_t piece_bytes)
 {
@@ -13,7 +24,8 @@ static const char *heads_of(const char *text, size_t len, bool is_sent, const ch
     all[0] = '\0';
     for (size_t at = 0; at < len;) {
         size_t more = piece_bytes && piece_bytes < len - at ? piece_bytes : len - at;
-        const char *rest = text + at;
+        char *copy = exact(text + at, more);
+        const char *rest = copy;
         at += more;
         for (;;) {
             cw__trace_line line = {0};
@@ -21,6 +33,7 @@ static const char *heads_of(const char *text, size_t len, bool is_sent, const ch
                 break;
             (void)snprintf(all + strlen(all), sizeof all - strlen(all), "%s|", line.text);
         }
+        free(copy);
     }
     return all;
 }
@@ -65,6 +78,29 @@ static void test_heads(void)
         {false, "Location: /p?next=http://h:S3CR3T/\r\n", "Location: /p?***|"},
         {false, "WWW-Authenticate: Negotiate S3CR3T\r\n", "WWW-Authenticate: Negotiate ***|"},
         {false, "WWW-Authenticate: Basic\r\n", "WWW-Authenticate: Basic|"},
+        {false, "Location: #S3CR3T\r\n", "Location: #***|"},
+        {false, "Location: #1S3CR3T\r\n", "Location: #***|"},
+        {false, "Location: #0/?S3CR3T\r\n", "Location: #***|"},
+        {false, "Location: #09\r\n", "Location: #09|"},
+        {false, "Location: http://\r\n", "Location: http://|"},
+        {false, "Location: http://?S3CR3T@h\r\n", "Location: http://***|"},
+        {false, "Location: a?S3CR3T@//h\r\n", "Location: ***|"},
+        {false, "Location: http://h:9090/p\r\n", "Location: http://h:9090/p|"},
+        {false, "Location: http://u:80:80/p\r\n", "Location: http://***/p|"},
+        {false, "Location: http://u:8-0/p\r\n", "Location: http://***/p|"},
+        {false, "Location: http:///p\r\n", "Location: http:///p|"},
+        {false, "Location: http://[S3CR3T@h/p\r\n", "Location: http://***@h/p|"},
+        {false, "Link: <ws://u:S3CR3T@h>;a=\"ws://u:S3CR3T@h\"\r\n",
+         "Link: <ws://***@h>;a=\\\"ws://***@h\\\"|"},
+        {false, "X: 'ws://u:S3CR3T@h'\tws://u:S3CR3T@h\r\n", "X: 'ws://***@h'\\x09ws://***@h|"},
+        {false, "X: ~ \x1f\x7f!\r\n", "X: ~ \\x1f\\x7f!|"},
+        {false, "X:\r\n", "X: |"},
+        {false, "X: \t \r\n", "X: |"},
+        {false, "X: \t a\r\r\n", "X: a|"},
+        {false, "Proxy-Authenticate: NTLM S3CR3T\r\n", "Proxy-Authenticate: NTLM ***|"},
+        {false, "HTTP/1.1\r\n", "HTTP/1.1|"},
+        {true, "GET ws://h/p HTTP/1.1\r\n", "GET ws://h/p HTTP/1.1|"},
+        {true, "GET / HTTP/1.1\r\n", "GET / HTTP/1.1|"},
         {false, "Server: \x1b[31m\"a\\b\"\xff\r\n", "Server: \\x1b[31m\\\"a\\\\b\\\"\\xff|"},
         /* what is malformed is not shown */
         {true, "Authorization Bearer S3CR3T\r\n", "***|"},
@@ -74,6 +110,13 @@ static void test_heads(void)
         {true, ": S3CR3T\r\n", "***|"},
         {true, "GET /S3CR3T\r\n", "***|"},
         {true, "PUT /S3CR3T HTTP/1.1\r\n", "***|"},
+        {true, "get /S3CR3T HTTP/1.1\r\n", "***|"},
+        {true, "GET /S3CR3T http/1.1\r\n", "***|"},
+        {true, "HTTP/1.1\r\n", "***|"},
+        {true, "TTP/1.1\r\n", "***|"},
+        {true, "xHTTP/1.1\r\n", "***|"},
+        {false, "HTTP/1.\r\n", "***|"},
+        {false, "http/1.1 S3CR3T\r\n", "***|"},
         {false, "S3CR3T\r\n", "***|"},
         {true, "X: a\nCookie: S3CR3T\n\n", "X: a|Cookie: ***|"},
     };
@@ -81,6 +124,31 @@ static void test_heads(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         CHECK_STR(head_of(cases[i].text, cases[i].is_sent, ""), cases[i].shown);
     CHECK_STR(heads_of("X: ws://u:S3\0CR3T@h\r\n", 21, true, "", 0), "X: ws://***@h|");
+}
+
+/* A part of a header's name says that its value is secret. */
+static void test_secret_names(void)
+{
+    static const char *const names[] = {"Authorization", "X-AUTH",    "Cookie2",       "Token",
+                                        "X-Secret-2",    "Passwd",    "My-Credential", "ApiKey",
+                                        "X-Session-Id",  "Signature", "X-JWT",         "X-CSRF",
+                                        "Assertion",     "X-Api-Key", "User-Password", "Xsec-WebSocket-Key"};
+    static const char *const schemes[] = {"Basic", "bearer", "Digest", "Negotiate", "NTLM", "Token"};
+    char text[64], wanted[64];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)snprintf(text, sizeof text, "%s: S3CR3T\r\n", names[i]);
+        (void)snprintf(wanted, sizeof wanted, "%s: ***|", names[i]);
+        CHECK_STR(head_of(text, true, ""), wanted);
+    }
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        (void)snprintf(text, sizeof text, "X: %s S3CR3T\r\n", schemes[i]);
+        CHECK_STR(head_of(text, true, ""), "X: ***|");
+        (void)snprintf(text, sizeof text, "X: %s\r\n", schemes[i]); /* no secret follows */
+        (void)snprintf(wanted, sizeof wanted, "X: %s|", schemes[i]);
+        CHECK_STR(head_of(text, true, ""), wanted);
+    }
+    CHECK_STR(head_of("Key: a\r\nAut: b\r\n", true, ""), "Key: a|Aut: b|");
 }
 
 static void test_own_names(void)
@@ -105,6 +173,11 @@ static void test_protocols(void)
         {"chat, 0123456789", "chat, ***"},
         {"chat, Abc1", "chat, ***"},
         {"chat, a+b", "chat, ***"},
+        {"chat, a:b, a@b, a[b, a`b, a{b", "chat, ***, ***, ***, ***, ***"},
+        {"A/Z_a.z-m", "A/Z_a.z-m"},
+        {"A1, Z9, a1234, z09", "***, ***, a1234, z09"},
+        {"a12345", "***"},
+        {"chat,\tsuperchat,", "chat,\\x09superchat,"},
         {"abcdefghijklmnopqrstuvwxyzabcdefg", "***"},
         {"abcdefghijklmnopqrstuvwxyzabcdef", "abcdefghijklmnopqrstuvwxyzabcdef"},
     };
@@ -133,7 +206,7 @@ static void test_pieces(void)
 
 static void test_long_values(void)
 {
-    char text[2000] = "X: ";
+    char text[2000] = "X: ", wanted[2000] = "X: ";
     const char *shown;
 
     memset(text + 3, 'a', 1500);
@@ -145,6 +218,39 @@ static void test_long_values(void)
     memset(text + 3, 'a', 1500);
     memset(text + 203, ' ', 1);
     CHECK(strstr(head_of(text, true, ""), "aaa ...|") != NULL);
+    memset(wanted + 3, 'a', 300); /* the limit is 300 bytes */
+    memcpy(text + 203, "a", 1);
+    memcpy(text + 303, "\r\n", 3);
+    memcpy(wanted + 303, "|", 2);
+    CHECK_STR(head_of(text, true, ""), wanted);
+    memcpy(text + 303, "a\r\n", 4);
+    CHECK_STR(head_of(text, true, ""), "X: ...|");
+    memcpy(text + 303, " b\r\n", 5);
+    memcpy(wanted + 303, " ...|", 6);
+    CHECK_STR(head_of(text, true, ""), wanted);
+    memcpy(text + 302, " b\r\n", 5);
+    memcpy(wanted + 302, " ...|", 6);
+    CHECK_STR(head_of(text, true, ""), wanted);
+}
+
+/* A text that does not fit is left out as a whole. */
+static void test_full_line(void)
+{
+    static char text[CW__TRACE_LINE_BYTES + 1];
+    cw__trace_line line = {0};
+
+    memset(text, 'a', CW__TRACE_LINE_BYTES);
+    cw__trace_add(&line, text);
+    CHECK_INT(line.len_bytes, 0);
+    cw__trace_add(&line, text + 3);
+    CHECK_INT(line.len_bytes, CW__TRACE_LINE_BYTES - 3);
+    cw__trace_add(&line, "bcd");
+    CHECK_INT(line.len_bytes, CW__TRACE_LINE_BYTES - 3);
+    cw__trace_add(&line, "bc");
+    CHECK_INT(line.len_bytes, CW__TRACE_LINE_BYTES - 1);
+    CHECK_STR(line.text + CW__TRACE_LINE_BYTES - 4, "abc");
+    cw__trace_add(&line, "b");
+    CHECK_INT(line.len_bytes, CW__TRACE_LINE_BYTES - 1);
 }
 
 /* ---- libcurl's words ---- */
@@ -152,10 +258,14 @@ static void test_long_values(void)
 static const char *words_of(const char *text)
 {
     static cw__trace_line line;
+    char *copy = exact(text, strlen(text));
+    bool is_known;
 
     line.len_bytes = 0;
     line.text[0] = '\0';
-    return cw__trace_add_words(&line, text, strlen(text)) ? line.text : NULL;
+    is_known = cw__trace_add_words(&line, copy, strlen(text));
+    free(copy);
+    return is_known ? line.text : NULL;
 }
 
 static void test_words(void)
@@ -167,6 +277,8 @@ static void test_words(void)
         "Uses proxy env variable http_proxy == 'http://u:S3CR3T@h'\n",
         "Added cookie id=\"S3CR3T\" for domain h, path /, expire 0\n",
         "a text of a later version: S3CR3T\n",
+        "connected to S3CR3T\n",
+        "GnuTL",
         "SOCKS5 server authenticated user S3CR3T with GSS-API.\n",
         "",
         "\n",
@@ -179,6 +291,9 @@ static void test_words(void)
     CHECK_STR(words_of("Connection #0 to host h:80 left intact"), "Connection #0 to host h:80 left intact");
     CHECK_STR(words_of("Could not resolve host: u:S3CR3T@h"), "Could not resolve host: ***@h");
     CHECK_STR(words_of("  issuer: CN=a\x01\n"), "  issuer: CN=a\\x01");
+    CHECK_STR(words_of("Connection #0"), "Connection #0");
+    CHECK_STR(words_of("CONNECT"), "CONNECT");
+    CHECK_STR(words_of("GnuTLS\r\n\n"), "GnuTLS");
 }
 
 /* ---- Frames ---- */
@@ -211,6 +326,12 @@ static void test_frames(void)
                     "bye",
                     5, .opcode = CW__OP_CLOSE),
               "< frame close fin=1 len=5 code=1000 \"bye\"");
+    CHECK_STR(FRAME("\x0b\xb9", 2, .opcode = CW__OP_CLOSE), "< frame close fin=1 len=2 code=3001");
+    CHECK_STR(FRAME("\x03\xe8"
+                    "a",
+                    3, .opcode = CW__OP_CLOSE, .rsv = 1),
+              "< frame close fin=1 len=3 rsv=1 code=1000 61");
+    CHECK_STR(FRAME("a", 1, .opcode = CW__OP_PING), "< frame ping fin=1 len=1 61");
     CHECK_STR(FRAME("\x03", 2, .opcode = CW__OP_CLOSE), "< frame close fin=1 len=2 \"\\x03\"...");
     CHECK_STR(FRAME("", 0, .opcode = CW__OP_PING), "< frame ping fin=1 len=0");
     CHECK_STR(FRAME("", UINT64_MAX, .opcode = CW__OP_PONG), "< frame pong fin=1 len=18446744073709551615...");
@@ -233,10 +354,12 @@ static void test_large_frames(void)
 
 static const harness_test tests[] = {
     {"requests and replies", test_heads},
+    {"names of headers whose values are secret", test_secret_names},
     {"further headers", test_own_names},
     {"subprotocols that look like tokens", test_protocols},
     {"a head that comes in pieces", test_pieces},
     {"long values are cut", test_long_values},
+    {"a line that is full", test_full_line},
     {"libcurl's words", test_words},
     {"frames", test_frames},
     {"large frames", test_large_frames},

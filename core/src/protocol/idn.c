@@ -169,7 +169,7 @@ static bool put_decomposed(name *to, uint32_t code)
     size_t count = 0;
     const cw__idn_pair *pair;
 
-    if (code >= HANGUL && code - HANGUL < HANGUL_COUNT)
+    if (code - HANGUL < HANGUL_COUNT)
         return put_hangul(to, code - HANGUL);
     for (; (pair = pair_of(code)) && count < DEEPEST; code = pair->first)
         seconds[count++] = pair->second;
@@ -364,7 +364,7 @@ static bool put_decoded(name *to, const uint32_t *codes, size_t count, char faul
     for (size_t i = 4; i < count; i++)
         label[i - 4] = (char)codes[i];
     if (!cw__punycode_decode(label, count - 4, decoded.codes, LABEL_AT_MOST, &decoded.count) ||
-        decoded.count == 0 || is_ascii(decoded.codes, decoded.count) || !normalise(&decoded, &same, fault) ||
+        is_ascii(decoded.codes, decoded.count) || !normalise(&decoded, &same, fault) ||
         same.count != decoded.count ||
         memcmp(same.codes, decoded.codes, same.count * sizeof *same.codes) != 0 ||
         !cw__punycode_encode(decoded.codes, decoded.count, again, sizeof again, &len) || len != count - 4 ||

@@ -36,8 +36,6 @@ static bool is_alnum(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_among(const char *all, char c) { return c != '\0' && strchr(all, c); }
-
 static text text_of(const char *at, size_t len_bytes) { return (text){at, len_bytes}; }
 
 /* ---- no_proxy ---- */
@@ -47,7 +45,7 @@ static unsigned port_of(text t)
 {
     unsigned port = 0;
 
-    if (t.len_bytes == 0 || t.len_bytes > 5)
+    if (t.len_bytes > 5)
         return 0;
     for (size_t i = 0; i < t.len_bytes; i++) {
         if (t.at[i] < '0' || t.at[i] > '9')
@@ -174,7 +172,7 @@ static const char *host_fault(text host)
     if (memchr(host.at, ':', host.len_bytes))
         return "there is more than one colon after the user; write an IPv6 address between [ and ]";
     for (size_t i = 0; i < host.len_bytes; i++)
-        if (!is_alnum(host.at[i]) && !is_among("-._~", host.at[i]))
+        if (!is_alnum(host.at[i]) && !strchr("-._~", host.at[i]))
             return "the host has characters that no host name has; write a name in another script as xn--...";
     return host.len_bytes > HOST_MOST_BYTES ? "the host is longer than 255 bytes" : NULL;
 }
@@ -222,7 +220,7 @@ static const char *take_user(cw__proxy *p, text t, bool *has_no_memory)
 
     if (!fault && p->user)
         fault = decode(colon ? text_of(colon + 1, t.len_bytes - len - 1) : text_of("", 0), &p->password);
-    *has_no_memory = !p->user || (!fault && !p->password);
+    *has_no_memory = !fault && !p->password;
     if (!fault && p->user && strchr(p->user, ':') && p->kind != CW__PROXY_SOCKS)
         return "the user has a colon, which HTTP cannot send (RFC 7617)";
     return fault;
@@ -293,7 +291,7 @@ const char *cw__proxy_parse(cw__proxy *p, const char *value, bool *has_no_memory
     if (rest.len_bytes > 0 && rest.at[rest.len_bytes - 1] == '/')
         rest.len_bytes--;
     for (size_t i = 0; i < rest.len_bytes; i++)
-        if (is_among("/?#\\", rest.at[i]))
+        if (strchr("/?#\\", rest.at[i]))
             return "only one / may follow the host and port; " RESERVED_AS;
     p->kind = s->kind;
     port = s->port;
@@ -340,11 +338,11 @@ static char *join(const char *shown, const char *value)
 cw_status cw__proxy_keep(const char *key, bool is_pre, const char *value, char **kept)
 {
     cw__proxy p = {.kind = CW__PROXY_NONE};
-    bool is_direct = !is_pre && strcmp(value, CW__PROXY_DIRECT) == 0, has_no_memory = false;
-    const char *fault = is_direct ? NULL : cw__proxy_parse(&p, value, &has_no_memory);
+    bool is_direct = strcmp(value, CW__PROXY_DIRECT) == 0, has_no_memory;
+    const char *fault = cw__proxy_parse(&p, value, &has_no_memory); /* direct, too, has the form of a host */
 
     *kept = NULL;
-    if (!fault && is_pre && !has_no_memory && p.kind != CW__PROXY_SOCKS)
+    if (!fault && is_pre && p.kind != CW__PROXY_SOCKS)
         fault = "only a SOCKS proxy can stand in front of another proxy";
     if (!fault && !has_no_memory)
         *kept = join(is_direct ? value : p.url, value);

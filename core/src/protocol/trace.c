@@ -96,17 +96,28 @@ static bool is_suspect(const char *authority, size_t len_bytes)
  * password has a "?", or the query has an "@". */
 static void put_start(cw__trace_line *line, const char *word, size_t query, size_t user)
 {
-    size_t shown = user > 0 || word[0] != '/' ? user : query;
-
-    put_escaped(line, word, shown < query ? shown : query);
+    put_escaped(line, word, user > 0 || word[0] != '/' ? user : query);
     cw__trace_add(line, MASK);
+}
+
+/* Returns the length of a word before its query or fragment. A "#" before nothing but digits is no fragment: libcurl
+ * writes "Connection #0". */
+static size_t before_query(const char *word, size_t len_bytes)
+{
+    size_t i = 1;
+
+    if (len_bytes == 0 || word[0] != '#')
+        return span(word, len_bytes, "?#");
+    while (i < len_bytes && word[i] >= '0' && word[i] <= '9')
+        i++;
+    return i < len_bytes ? 0 : len_bytes;
 }
 
 /* Shows a word without what is secret if it is a URI, or a malformed one: all before its last "@", and all after its first
  * "?" or "#". */
 static void put_word(cw__trace_line *line, const char *word, size_t len_bytes)
 {
-    size_t query = len_bytes > 0 && word[0] != '?' ? 1 + span(word + 1, len_bytes - 1, "?#") : 0;
+    size_t query = before_query(word, len_bytes);
     const char *slashes = find(word, query, "//");
     size_t user = slashes ? (size_t)(slashes - word) + 2 : 0, at = len_bytes, end;
 
@@ -273,7 +284,7 @@ static bool is_first(const char *text, size_t len_bytes, bool is_sent)
         memcmp(text + len_bytes - version_bytes - 1, version, version_bytes) != 0)
         return false;
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        if (len_bytes > strlen(methods[i]) && memcmp(text, methods[i], strlen(methods[i])) == 0)
+        if (memcmp(text, methods[i], strlen(methods[i])) == 0) /* none is longer than the version and 2 bytes */
             return true;
     return false;
 }

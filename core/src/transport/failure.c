@@ -156,11 +156,11 @@ static void put_expanded(writer *w, const char *text, const party *p)
         case '%':
             put_errno(w, p->f->os_errno);
             break;
-        case '*':
-            put(w, p->f->at_proxy ? p->name : is_set(p->f->server_name) ? p->f->server_name : p->f->host);
-            break;
         case '!':
             put(w, p->path);
+            break;
+        case '*':
+            put(w, p->f->at_proxy ? p->name : is_set(p->f->server_name) ? p->f->server_name : p->f->host);
             break;
         case '|':
             put(w, p->f->at_proxy ? "proxy_ca_file" : "ca_file");

@@ -50,8 +50,10 @@ static bool is_address(const char *text, size_t len_bytes)
 /* Returns whether a text can be a host name in ASCII. */
 static bool is_name(const char *text, size_t len_bytes)
 {
+    static const char all[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+
     for (size_t i = 0; i < len_bytes; i++)
-        if (!memchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._", text[i], 64))
+        if (!memchr(all, text[i], sizeof all - 1))
             return false;
     return len_bytes > 0 && len_bytes < PART_BYTES;
 }
