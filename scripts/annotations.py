@@ -3,10 +3,10 @@
 
     python scripts/annotations.py
 
-The checker must accept annotations.lua, the examples and tests/lua/annotations/right.lua. It must refuse the
-marked lines of tests/lua/annotations/wrong.lua, and no other line. The first run builds the checker into
-build/emmylua by cargo, which takes minutes. So it is no part of lint. The sources of the module are not
-checked: some of their variables get a value only in a later function, and the checker takes them for nil.
+The checker must accept annotations.lua, the sources of the module, the examples and
+tests/lua/annotations/right.lua. It must refuse the marked lines of tests/lua/annotations/wrong.lua, and no
+other line. It must refuse a copy of the sources with a fault, too. The first run builds the checker into
+build/emmylua by cargo, which takes minutes. So it is no part of lint.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ CONFIGURATION = {
     "diagnostics": {"disable": ["unresolved-require"]},  # of libraries that an example needs
 }
 ERROR_OR_WARNING = (1, 2)
+SOURCES = ROOT / "bindings" / "lua" / "curlwire"
 WRONG = "wrong.lua"
+FAULT = "calls.lua", "scheduler.turn()", "scheduler.no_such_function()"  # the file, its code, and the fault
 
 
 def checker() -> Path:
@@ -54,18 +56,38 @@ def findings(folder: Path) -> dict[tuple[str, int], str]:
     for file in json.loads(report.read_text()):
         for finding in file["diagnostics"]:
             if finding["severity"] in ERROR_OR_WARNING:
-                place = Path(file["file"]).name, finding["range"]["start"]["line"] + 1
+                name = str(Path(file["file"]).resolve().relative_to(folder.resolve()))
+                place = name, finding["range"]["start"]["line"] + 1
                 found[place] = f"{finding['message'].strip()} [{finding['code']}]"
     return found
 
 
+def sources() -> list[tuple[Path, str]]:
+    """Returns the files, with their places in the folder of the checker, which name their modules."""
+    annotations = SOURCES / "annotations.lua"
+    others = [*sorted(ROOT.glob("examples/*.lua")), *sorted(ROOT.glob("tests/lua/annotations/*.lua"))]
+    modules = [path for path in sorted(SOURCES.glob("*.lua")) if path != annotations]
+    return [(path, path.name) for path in [annotations, *others]] + [
+        (path, f"curlwire/{path.name}") for path in modules
+    ]
+
+
+def check() -> tuple[dict[tuple[str, int], str], dict[tuple[str, int], str]]:
+    """Returns the findings, and those in a copy with a fault in a source."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "curlwire").mkdir()
+        for path, place in sources():
+            shutil.copy(path, folder / place)
+        found = findings(folder)
+        file, code, fault = FAULT
+        faulty = folder / "curlwire" / file
+        faulty.write_text(faulty.read_text().replace(code, fault, 1))
+        return found, findings(folder)
+
+
 def main() -> int:
-    sources = [ROOT / "bindings" / "lua" / "curlwire" / "annotations.lua"]
-    sources += sorted(ROOT.glob("examples/*.lua")) + sorted(ROOT.glob("tests/lua/annotations/*.lua"))
-    with tempfile.TemporaryDirectory() as folder:
-        for source in sources:
-            shutil.copy(source, folder)
-        found = findings(Path(folder))
+    found, with_fault = check()
     lines = (ROOT / "tests/lua/annotations" / WRONG).read_text().splitlines()
     wanted = {(WRONG, number) for number, line in enumerate(lines, 1) if "-- wrong" in line}
     for name, number in sorted(found.keys() - wanted):
@@ -73,7 +95,10 @@ def main() -> int:
     for name, number in sorted(wanted - found.keys()):
         print(f"{name}:{number}: the checker accepts this line: {lines[number - 1]}")
     failed = len(found.keys() ^ wanted)
-    print(f"{len(sources)} files and {len(wanted)} wrong lines are checked")
+    if len(with_fault) != len(found) + 1:
+        print(f"the checker accepts {FAULT[2]} in {FAULT[0]}")
+        failed += 1
+    print(f"{len(sources())} files and {len(wanted)} wrong lines are checked")
     print(f"{len(found.keys() & wanted)} passed, {failed} failed")
     return int(failed > 0)
 

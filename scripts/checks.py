@@ -743,6 +743,9 @@ GUIDE = (
     "tracing",
     "controls",
 )
+# Pages to look something up, which have examples too.
+REFERENCE = ("errors", "handshake")
+RUN_ELSEWHERE = {"openresty"}  # tests/python/test_nginx_lua.py runs them
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SERVER = re.compile(r"^ *```sh\n((?:(?! *```).*\n)*?) *python3 (tests/servers/.*) --port (\d+)", re.MULTILINE)
 
@@ -951,11 +954,20 @@ def readme() -> list[Test]:
     pages = [f"docs/{name}.md" for name in GUIDE]
     tests: list[Test] = [("README.md", partial(run_page, "README.md", BUILD))]
     tests += [(name, partial(run_page, name, BUILD)) for name in pages]
+    tests += [(f"docs/{name}.md", partial(run_page, f"docs/{name}.md", BUILD)) for name in REFERENCE]
     for name in pages:
         languages = {ONE_LANGUAGE[name]} if name in ONE_LANGUAGE else {"python", "lua"}
         tests.append((f"{name} opens with examples", partial(check_opening, name, languages)))
     tests.append(("README.md has one in each language", check_languages))
+    tests.append(("every page with examples is run", check_all_are_run))
     return tests
+
+
+def check_all_are_run() -> None:
+    with_examples = {path.stem for path in (ROOT / "docs").glob("*.md") if snippets(path.read_text())}
+    run = {*GUIDE, *REFERENCE, *RUN_ELSEWHERE}
+    if with_examples != run:
+        raise Failed(f"these pages have examples that no test runs, or none: {sorted(with_examples ^ run)}")
 
 
 def check_languages() -> None:

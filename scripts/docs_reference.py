@@ -360,6 +360,8 @@ def lua_page() -> str:
         if function:
             classes[local[function[1]]].append(lua_function(block, function))
             continue
+        if [kind for kind, _ in block.tags].count("class") > 1:
+            raise ValueError(f"put an empty line between the classes of annotations.lua: {block.tags[0][1]}")
         kind, text = next(((kind, text) for kind, text in block.tags if kind in ("class", "alias")), ("", ""))
         words = prose(" ".join(block.texts))
         if kind == "alias":

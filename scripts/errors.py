@@ -9,7 +9,7 @@ or from the comment at the top of the file. The comment says "Errors: CW_..." if
 compares it.
 
 lint calls --check, which changes nothing. --check fails if the page differs, if a call that makes an error
-has no readable text, or if a text has no status. It also fails if an error of the core does not say what to do.
+has no readable text, or if a text has no status. It also fails if an error does not say what to do.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import errors_lua
+from errors_lua import GAP
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "errors.md"
 HEADER = ROOT / "core" / "include" / "curlwire.h"
@@ -30,7 +35,6 @@ CORE = "The core: what Python, Lua and C programs see"
 REASONS = "Reasons"
 PYTHON = "Python"
 LUA = "Lua"
-GAP = "…"  # stands for a value
 
 # ---- C: tokens
 
@@ -335,7 +339,9 @@ class Reader:
                     around = [(source.tokens[at - 1].text, at)]
                     self.add_call(source, at, at, self.status_of(source, around))
         for source in self.sources:
-            placeholders = "".join(re.findall(r"case '([^\w\\\s])':\n\s+put(?:_errno)?\(w, ", source.code))
+            placeholders = "".join(
+                re.findall(r"case '([^\w\\\s])':\n\s+put(?:_errno|_port)?\(w, ", source.code)
+            )
             for at, token in enumerate(source.tokens):
                 if token.kind == "text" and id(token) not in self.used and PROSE.search(token.text):
                     self.add_rest(source, at, placeholders)
@@ -404,13 +410,22 @@ def read_python(found: Found) -> None:
         if path.parent.name == "command":  # its errors are for people, not for programs
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            raised = node.exc if isinstance(node, ast.Raise) else None
+            raised = (
+                node.exc
+                if isinstance(node, ast.Raise)
+                else node.value
+                if isinstance(node, ast.Return)
+                else None
+            )
             is_told = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
             call = raised if isinstance(raised, ast.Call) else None
             name = call.func if call else None
             if isinstance(node, ast.Call) and is_told and node.func.attr in ("warn", "add_note"):  # type: ignore[attr-defined]
                 call = node
-            if call is None or not call.args:
+            is_error = not isinstance(node, ast.Return) or re.search(
+                r"(Error|Timeout|Closed)$", getattr(name, "id", "")
+            )
+            if call is None or not call.args or not is_error:
                 continue
             text = python_text(call.args[0])
             status = (
@@ -427,13 +442,18 @@ def read_python(found: Found) -> None:
 
 def read_lua(found: Found) -> None:
     for path in sorted(ROOT.glob("bindings/lua/curlwire/**/*.lua")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            text = re.search(r'\berror\("([^"]+)"', line)
-            if text and not line.lstrip().startswith("--"):
-                found.rows.append(Row(text.group(1), "`error()`", f"{path.relative_to(ROOT)}:{number}"))
+        for text, status, number in errors_lua.texts(path):
+            if PROSE.search(text):
+                found.rows.append(Row(text, status, f"{path.relative_to(ROOT)}:{number}"))
 
 
 # ---- The page
+
+# a text that says which call would be right, so it needs no advice
+SAYS_WHAT_IS_RIGHT = re.compile(
+    r"must |takes|needs?\b|lacks|not a |two values|expected|, not …|can only|has no attribute"
+    r"|^set |^form is |: …$"
+)
 
 
 def split(text: str) -> tuple[str, str]:
@@ -452,8 +472,7 @@ def cell(text: str) -> str:
 
 def what_to_do(what: str, status: str) -> str:
     """Returns the advice for a text that only says what failed."""
-    says_what_is_right = re.search(r"must be|takes|needs|lacks|not a |two values", what)
-    return "Connect again" if "CW_CLOSED" in status and not says_what_is_right else ""
+    return "Connect again" if "CW_CLOSED" in status and not SAYS_WHAT_IS_RIGHT.search(what) else ""
 
 
 def table(rows: list[Row], *, is_split: bool) -> list[str]:
@@ -570,10 +589,14 @@ def slug(title: str) -> str:
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
-def left_out(found: Found) -> list[str]:
-    """Returns a line for each text of the core that does not say what to do."""
+def left_out(found: Found, *, is_core: bool = False) -> list[str]:
+    """Returns a line for each text that does not say what to do. One of the core says it behind a colon."""
     lacking = [row for row in found.rows if row.is_checked and not split(row.text)[1]]
-    return [f'{row.place}: "{row.text}" does not say what to do' for row in lacking]
+    return [
+        f'{row.place}: "{row.text}" does not say what to do'
+        for row in lacking
+        if is_core or not SAYS_WHAT_IS_RIGHT.search(row.text)
+    ]
 
 
 def main() -> int:
@@ -591,7 +614,8 @@ def main() -> int:
     read_python(python)
     read_lua(lua)
     text = page(core, python, lua)
-    breaches = core.breaches + python.breaches + lua.breaches + left_out(core)
+    breaches = core.breaches + python.breaches + lua.breaches
+    breaches += left_out(core, is_core=True) + left_out(python) + left_out(lua)
     if not check:
         PAGE.write_text(text, encoding="utf-8")
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:

@@ -14,7 +14,7 @@ import argparse
 import re
 import sys
 
-import errors
+import errors_lua
 from errors import HEADER, ROOT, Source, Token
 
 PAGE = ROOT / "docs" / "statuses.md"
@@ -87,7 +87,7 @@ def rows(source: Source, name: str, after: str = "") -> list[list[Token]]:
 
 def texts(row: list[Token]) -> list[str]:
     """The texts of a row, with a gap for each placeholder."""
-    return [re.sub(PLACEHOLDERS, errors.GAP, token.text).strip() for token in row if token.kind == "text"]
+    return [re.sub(PLACEHOLDERS, errors_lua.GAP, token.text).strip() for token in row if token.kind == "text"]
 
 
 def shown(names: list[str]) -> str:

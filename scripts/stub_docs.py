@@ -54,9 +54,15 @@ def has_doc(statement: ast.stmt, following: ast.stmt | None) -> str | None:
 
 
 def literal(doc: str, indent: str) -> list[str]:
-    """A docstring as lines of source."""
+    """A docstring as lines of source. Exits if its lines in C are too long, because to cut them leaves bits."""
     width = LINE_CHARACTERS - len(indent)
-    lines = [part for line in doc.splitlines() for part in textwrap.wrap(line, width - 6) or [""]]
+    given, lines = doc.splitlines(), []
+    for number, line in enumerate(given):
+        quotes = 0 if number else 3 if len(given) > 1 else 6
+        parts = textwrap.wrap(line, width - quotes) or [""]
+        if len(parts) > 1 and number + 1 < len(given) and given[number + 1]:
+            sys.exit(f"stub_docs.py: cut the lines of this docstring in C at {width} characters:\n{doc}")
+        lines += parts
     if len(lines) == 1:
         return [f'{indent}"""{lines[0]}"""']
     return [f'{indent}"""{lines[0]}', *(f"{indent}{line}".rstrip() for line in lines[1:]), f'{indent}"""']

@@ -191,7 +191,7 @@ typedef enum cw_chain_result {
  * Thread   any */
 CW_API const char *cw_chain_result_name(int chain_result);
 
-/* Returns the name of a status ("CW_TIMED_OUT"), or its text ("timed out").
+/* Returns the name of a status ("CW_TIMED_OUT"), or its text ("the call waited as long as it may").
  * Returns  a constant string; "?" if no status has that number
  * Thread   any */
 CW_API const char *cw_status_name(cw_status status);
@@ -959,6 +959,7 @@ typedef struct cw_statistics {
  * Errors   CW_INVALID_ARGUMENT: size_bytes is not set; CW_AFTER_FORK
  * Thread   any; takes the socket's lock */
 CW_API cw_status cw_socket_get_statistics(cw_socket *s, cw_statistics *out);
+
 /* ---- Cookies ------------------------------------------------------------------------------------------ */
 
 /* A cookie jar: the cookies that servers have set, and those that the program sets. Sockets that share it send them to the
@@ -1082,10 +1083,10 @@ CW_API cw_status cw_socket_connect_start(cw_socket *s, const char *uri, size_t u
 CW_API cw_status cw_socket_set_connected_socket(cw_socket *s, int fd);
 
 /* Decides whether a connect over wss asks the program about the server's certificate, after all other checks have passed.
- * After a redirect (follow_location), the socket asks about the next server too. libcurl then connects twice. It ends the first connection after the TLS handshake, before a byte of the request
- * leaves, and the connect asks. If the program accepts, libcurl connects again. If the second connection shows another
- * certificate, the connect fails, and that server has seen no byte of the request either. The time of the answer counts as
- * time of the connect.
+ * After a redirect (follow_location), the socket asks about the next server too. libcurl then connects twice. It ends the
+ * first connection after the TLS handshake, before a byte of the request leaves, and the connect asks. If the program
+ * accepts, libcurl connects again. If the second connection shows another certificate, the connect fails, and that server
+ * has seen no byte of the request either. The time of the answer counts as time of the connect.
  *   asks   false, the default: no question
  * The question comes in one of two ways. If a mailbox is subscribed to CW_EVENT_CERTIFICATE, it gets that event. Otherwise
  * cw_socket_wait_connected returns CW_QUESTION once for each server.
@@ -1174,8 +1175,8 @@ CW_API cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, s
 /* Sends one message and never waits: not for the kernel, not for the socket's lock, and not for libcurl when another
  * connection uses it. So a runtime may call it while it holds its own lock.
  * Returns  CW_OK: the message was sent, as by cw_socket_send with a timeout of 0
- * Errors   CW_WOULD_BLOCK, without details: nothing was sent, but there may be room; cw_socket_send finds out. Others: the same as
- *          cw_socket_send
+ * Errors   CW_WOULD_BLOCK, without details: nothing was sent, but there may be room; cw_socket_send finds out. Others: the
+ *          same as cw_socket_send
  * Thread   any; a handler may call it
  * Owns     the caller keeps data; the call has copied or written it when it returns */
 CW_API cw_status cw_socket_try_send(cw_socket *s, const cw_message *message);
@@ -1356,9 +1357,10 @@ CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_byt
 /* Lets the event loop of a runtime read the connection. Between begin and end, the loop polls the descriptor for reading,
  * and takes what has arrived by cw_socket_try_receive, or by cw_socket_read with a timeout of 0. If bytes wait for
  * CW_LOOP_GRACE_MS, because the loop is busy, the service thread reads them, answers pings, and posts CW_EVENT_READABLE. It
- * leaves them to the loop for up to eight times as long if the loop has read sockets of the mailbox just before. So a loop waits for the descriptor and for that event. If the descriptor is readable, the loop calls
- * cw_socket_poll_ready before it takes anything. If it then gets nothing, it polls again. If the connection ends, CW_EVENT_CLOSED is
- * posted. The system keeps the descriptor until cw_socket_poll_end, so call that soon.
+ * leaves them to the loop for up to eight times as long if the loop has read sockets of the mailbox just before. So a loop
+ * waits for the descriptor and for that event. If the descriptor is readable, the loop calls cw_socket_poll_ready
+ * before it takes anything. If it then gets nothing, it polls again. If the connection ends, CW_EVENT_CLOSED is posted.
+ * The system keeps the descriptor until cw_socket_poll_end, so call that soon.
  *   fd   set to the descriptor. Poll it only. It is valid until cw_socket_poll_end
  * Returns  CW_OK
  * Errors   CW_INVALID_STATE: the socket is not open, or another loop has begun; CW_AFTER_FORK
@@ -1435,7 +1437,8 @@ typedef enum cw_event_type {
  *                  event keeps no connection open. The last cw_socket_release closes it even while events remain
  *   is_complete    true for a whole message, and for the last part
  *   is_part        true for a part in partial mode; a text may then end inside a character
- *   data           payload of CW_EVENT_MESSAGE, reason of CW_EVENT_CLOSED, or line of CW_EVENT_TRACE (ASCII); read-only, with no NUL at its end
+ *   data           payload of CW_EVENT_MESSAGE, reason of CW_EVENT_CLOSED, or line of CW_EVENT_TRACE (ASCII); read-only,
+ *                  with no NUL at its end
  *   close_code, was_clean   of CW_EVENT_CLOSED, as cw_socket_get_closed returns them
  * Thread   any; one thread at a time for each event */
 CW_API cw_event_type cw_event_get_type(const cw_event *e);
@@ -1684,7 +1687,7 @@ CW_API const char *cw_build_key(cw_build item);
 CW_API cw_status cw_build_get(cw_build item, char *buffer, size_t size_bytes, size_t *len_bytes);
 
 /* Returns the name of a feature that this build has with the loaded libcurl: "ws", "wss", "native-framing",
- * "compression", "https-proxy", "international-names", "ipv6", "shared-authorities".
+ * "compression", "https-proxy", "international-names", "ipv6", "shared-authorities", "refusal-body".
  * Returns  a constant string; NULL after the last
  * Thread   any */
 CW_API const char *cw_build_feature(size_t number);

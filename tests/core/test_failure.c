@@ -15,6 +15,7 @@ static cw__failure at_server(int curl_code, const char *text)
     return (cw__failure){.curl_code = curl_code,
                          .text = text,
                          .host = "host.example",
+                         .port = 8765,
                          .ca_file = "/x/ca.pem",
                          .ca_source = "ca_file",
                          .crl_file = "/x/crl.pem"};
@@ -128,7 +129,7 @@ static void test_texts(void)
          "limits (ulimit -n"},
         {CURLE_URL_MALFORMAT, false, 0, 0, THEIRS, CW_WEB_UnexpectedClientError, "refuses the URI"},
         {CURLE_COULDNT_CONNECT, false, ECONNREFUSED, 0, "", CW_WEB_CannotConnect,
-         "cannot connect to the server host.example: Connection refused; check host and port"},
+         "cannot connect to the server host.example:8765: Connection refused; check host and port"},
         {CURLE_COULDNT_CONNECT, true, EHOSTUNREACH, 0, "", CW_WEB_ServerUnreachable,
          "cannot connect to the proxy proxy.example:3128: "},
         {CURLE_SSL_CONNECT_ERROR, true, 0, 0, "error:0A00010B:SSL routines::wrong version number",

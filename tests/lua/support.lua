@@ -72,6 +72,12 @@ function support.each_tls_row(kind, check)
     assert(count > 9, count)
 end
 
+-- Returns the type of a number. A Lua without integers has only one.
+function support.number_type(number)
+    local type_of = rawget(math, "type")
+    return type_of and type_of(number) or "integer"
+end
+
 function support.hex(bytes)
     return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end

@@ -434,6 +434,7 @@ test("bandwidth", function()
     local function check(speed)
         for key, value in pairs(members) do
             equal(type(speed[key]), type(value), key)
+            if value == 0 then equal(support.number_type(speed[key]), "integer", key) end
         end
         for key in pairs(speed) do
             assert(members[key] ~= nil, key)

@@ -24,6 +24,9 @@ end
 test("refused", function()
     local err = refuse(support.refused(), "CannotConnect")
     equal(err.name, "CW_CONNECT_FAILED")
+    local address = support.refused(""):match("ws://(.*)") -- with its port
+    local start = "cannot connect to the server " .. address .. ": Connection refused; "
+    equal(err.message:sub(1, #start), start)
     assert(err.curl_code > 0)
     equal(err.http_status, nil)
     equal(err.headers, nil)

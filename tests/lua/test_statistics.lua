@@ -22,6 +22,7 @@ test("new", function()
     for key, row in pairs(names) do
         count = count + 1
         if row.unit == "US" and row.kind ~= "TOTAL" then equal(n[key], nil, key) else equal(n[key], 0, key) end
+        if row.unit ~= "US" then equal(support.number_type(n[key]), "integer", key) end
     end
     assert(count > 30)
     for key in pairs(n) do assert(names[key], key) end
@@ -66,4 +67,6 @@ test("process", function()
     equal(after.failed_connects, before.failed_connects + 1)
     equal(after.closed[3211], (before.closed[3211] or 0) + 1)
     equal(after.failed.CannotConnect, (before.failed.CannotConnect or 0) + 1)
+    equal(support.number_type(after.closed[3211]), "integer")
+    equal(support.number_type(after.failed.CannotConnect), "integer")
 end)

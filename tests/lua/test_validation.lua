@@ -85,7 +85,7 @@ test("the_handler_is_set_before_connect_only", function()
     local ws = asking(function() end)
     equal(type(ws.on_server_custom_validation_requested), "function")
     assert(ws:connect(support.tls("good")))
-    raises(function() ws.on_server_custom_validation_requested = nil end, "a connect has begun")
+    raises(function() ws.on_server_custom_validation_requested = nil end, "once a connect has begun: set it")
     raises(function() curlwire.MessageWebSocket().on_server_custom_validation_requested = 1 end,
         "must be a function or nil, not a number")
     support.finish(ws)

@@ -30,7 +30,10 @@ def test_refused() -> None:
     assert isinstance(caught.value, ConnectionError)
     assert caught.value.status is WebErrorStatus.CANNOT_CONNECT
     assert caught.value.curl_code != 0
-    assert str(caught.value)
+    address = url("CW_REFUSED_WS", "").removeprefix("ws://")  # with its port
+    assert str(caught.value).startswith(
+        f"cannot connect to the server {address}: Connection refused; check host"
+    )
     assert ws.state == "new"
     if caught.value.os_errno:
         assert caught.value.os_errno == caught.value.errno == errno.ECONNREFUSED

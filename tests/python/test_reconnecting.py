@@ -340,8 +340,13 @@ def test_close_ends_an_attempt() -> None:
         return script("hs:", "hang")  # no reply ever
 
     ws = ReconnectingWebSocket(uri, policy=AT_ONCE)
-    with pytest.raises(curlwire.WebSocketTimeout, match="first connection"):
+    with pytest.raises(curlwire.WebSocketTimeout) as caught:
         ws.connect(timeout=0)
+    assert str(caught.value) == (
+        "timed out after 0 s waiting for the first connection, because the socket is connecting: call again, "
+        "or wait longer"
+    )
+    assert caught.value.status is curlwire.WebErrorStatus.TIMEOUT
     assert entered.wait(WAIT)
     ws.close()
     ws.wait_closed(WAIT)

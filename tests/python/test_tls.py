@@ -127,6 +127,7 @@ def test_server_certificate(port: str, host: str, controls: str, names: str, fau
     for _ in range(2):  # in the connected or failed socket, and after its end
         sent = (information.server_certificate, *information.server_intermediate_certificates)
         assert [one.der for one in sent if one] == [der_of(name) for name in names.split()]
+        assert all(type(one) is curlwire.Certificate for one in sent if one)
         assert information.server_certificate_errors in ([(one,) for one in fault.split()] or [()])
         severity = "fatal" if fault else "none" if names else None
         assert information.server_certificate_error_severity == severity

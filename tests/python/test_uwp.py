@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """docs/uwp.md has every member of UWP's classes and of ours, and each row names a test that uses the member."""
 
+import queue
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import curlwire
+from peers import WAIT, echo, opened_stream
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/uwp.md").read_text()
@@ -17,8 +20,8 @@ NONE = "none"  # the language has no such member, and the row says why
 READER, WRITER = "DataReader", "DataWriter"
 VALIDATION = "Arguments of the certificate's event"
 SOCKETS, CONTROL, INFORMATION = "MessageWebSocket and StreamWebSocket", "Control", "Information"
-ARGUMENTS, STREAMS, OTHERS, OURS = (
-    "Arguments of the events", "Streams", "Enumerations and errors", "Ours alone"
+ARGUMENTS, STREAMS, TYPES, OTHERS, OURS = (
+    "Arguments of the events", "Streams", "Types", "Enumerations and errors", "Ours alone"
 )  # fmt: skip
 # The members of UWP's classes, by the section of the page.
 UWP = {
@@ -41,13 +44,13 @@ UWP = {
         """,
     ARGUMENTS: "MessageType GetDataReader GetDataStream IsMessageComplete Code Reason",
     READER: """
-        FromBuffer UnconsumedBufferLength UnicodeEncoding ByteOrder InputStreamOptions LoadAsync
+        constructor FromBuffer UnconsumedBufferLength UnicodeEncoding ByteOrder InputStreamOptions LoadAsync
         ReadByte ReadInt16 ReadInt32 ReadInt64 ReadUInt16 ReadUInt32 ReadUInt64 ReadSingle
         ReadDouble ReadBoolean ReadBytes ReadBuffer ReadGuid ReadDateTime ReadTimeSpan ReadString
         DetachBuffer DetachStream Close
         """,
     WRITER: """
-        UnstoredBufferLength UnicodeEncoding ByteOrder WriteByte WriteInt16 WriteInt32 WriteInt64
+        constructor UnstoredBufferLength UnicodeEncoding ByteOrder WriteByte WriteInt16 WriteInt32 WriteInt64
         WriteUInt16 WriteUInt32 WriteUInt64 WriteSingle WriteDouble WriteBoolean WriteBytes
         WriteBuffer WriteGuid WriteDateTime WriteTimeSpan WriteString MeasureString StoreAsync
         FlushAsync DetachBuffer DetachStream Close
@@ -57,9 +60,16 @@ UWP = {
         ServerCertificateErrorSeverity Reject GetDeferral Deferral.Complete
         """,
     STREAMS: "IInputStream.ReadAsync IOutputStream.WriteAsync IOutputStream.FlushAsync IClosable.Close",
+    TYPES: """
+        IWebSocket MessageWebSocketControl StreamWebSocketControl MessageWebSocketInformation
+        StreamWebSocketInformation MessageWebSocketMessageReceivedEventArgs WebSocketClosedEventArgs
+        WebSocketServerCustomValidationRequestedEventArgs Deferral BandwidthStatistics Certificate
+        IInputStream IOutputStream IBuffer Buffer PasswordCredential HostName IAsyncAction
+        IAsyncOperationWithProgress DataReaderLoadOperation DataWriterStoreOperation AsyncStatus
+        """,
     OTHERS: """
         SocketMessageType MessageWebSocketReceiveMode ChainValidationResult WebErrorStatus
-        WebSocketError.GetStatus
+        WebSocketError.GetStatus InputStreamOptions UnicodeEncoding ByteOrder SocketSslErrorSeverity
         """,
 }
 CLASSES: dict[str, tuple[object, ...]] = {
@@ -67,11 +77,12 @@ CLASSES: dict[str, tuple[object, ...]] = {
     CONTROL: (curlwire.MessageWebSocketControl, curlwire.StreamWebSocketControl),
     INFORMATION: (curlwire.Information, curlwire.BandwidthStatistics),
     ARGUMENTS: (curlwire.MessageReceivedEventArgs, curlwire.ClosedEventArgs),
-    READER: (curlwire.DataReader,),
-    WRITER: (curlwire.DataWriter,),
+    READER: (curlwire.DataReader, curlwire),
+    WRITER: (curlwire.DataWriter, curlwire),
     VALIDATION: (curlwire.ServerCustomValidationRequestedEventArgs, curlwire.Deferral),
     STREAMS: (curlwire.InputStream, curlwire.OutputStream),
-    OTHERS: (curlwire, curlwire.MessageWebSocketControl),
+    TYPES: (curlwire, curlwire.MessageWebSocketControl, curlwire.Information),
+    OTHERS: (curlwire, curlwire.MessageWebSocketControl, curlwire.Information),
 }
 SECTION_OF = {"sockets": SOCKETS, "information": INFORMATION, "arguments": ARGUMENTS}
 
@@ -133,7 +144,8 @@ def test_a_row_names_a_test_of_the_member(section: str, row: list[str]) -> None:
     assert found, place
     body = re.split(r"\n(?:def|class|@pytest) ?", body)[0]
     used = [name for name in names(row[1]) if re.search(rf"\b{name}\b", body) or is_built(name, body, text)]
-    assert used or any(name.startswith("__") for name in names(row[1])), row[1]
+    is_without_name = row[1] == NONE or any(name.startswith("__") for name in names(row[1]))
+    assert used or is_without_name, row[1]
 
 
 def is_built(name: str, body: str, text: str) -> bool:
@@ -155,6 +167,29 @@ def test_no_member_of_ours_is_missing(section: str) -> None:
             assert name in public(section), name
         for name in names(row[3]):
             assert re.search(rf"\b{name}\b", HEADER), name
+
+
+def test_the_types_of_a_connection() -> None:
+    heard: queue.Queue[Any] = queue.Queue()
+    with curlwire.MessageWebSocket() as ws:
+        ws.on_message_received = ws.on_closed = lambda _, args: heard.put(args)
+        ws.connect(echo())
+        ws.send("x")
+        args = heard.get(timeout=WAIT)
+        assert type(args) is curlwire.MessageReceivedEventArgs
+        assert isinstance(args, curlwire.MessageBuffer)
+        assert isinstance(ws, curlwire.WebSocket)
+        assert type(ws.control) is curlwire.MessageWebSocketControl
+        assert type(ws.output_stream) is curlwire.OutputStream
+    assert type(heard.get(timeout=WAIT)) is curlwire.ClosedEventArgs
+    with opened_stream() as stream:
+        assert isinstance(stream, curlwire.WebSocket)
+        assert type(stream.control) is curlwire.StreamWebSocketControl
+        assert type(stream.input_stream) is curlwire.InputStream
+        assert type(stream.output_stream) is curlwire.OutputStream
+        for each in (ws, stream):
+            assert type(each.information) is curlwire.Information
+            assert type(each.information.bandwidth_statistics) is curlwire.BandwidthStatistics
 
 
 def test_the_scenarios_are_the_programs_of_the_examples() -> None:

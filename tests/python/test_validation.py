@@ -39,6 +39,7 @@ def test_the_handler_sees_the_certificate() -> None:
     def handler(ws: curlwire.MessageWebSocket, args: Args) -> None:
         heard.append(args)
         heard.append(args.server_certificate)
+        assert type(args) is curlwire.ServerCustomValidationRequestedEventArgs
         assert args.server_certificate == ws.information.server_certificate
         heard.extend([args.server_intermediate_certificates, args.server_certificate_errors])
         heard.append(args.server_certificate_error_severity)
@@ -115,8 +116,11 @@ def test_a_deferral_is_completed_in_another_thread() -> None:
 
 
 def test_a_deferral_that_rejects() -> None:
+    kinds: list[type[object]] = []
+
     def handler(_: Any, args: Args) -> None:
         first, second = args.get_deferral(), args.get_deferral()
+        kinds.extend([type(first), type(second)])
 
         def later() -> None:
             first.complete()
@@ -127,6 +131,7 @@ def test_a_deferral_that_rejects() -> None:
 
     with pytest.raises(CertificateError, match="this program rejected"):
         asking(handler).connect(address("good"))
+    assert kinds == [curlwire.Deferral] * 2
 
 
 def test_a_deferral_that_is_dropped_rejects_and_says_so() -> None:
@@ -198,7 +203,7 @@ def test_a_connect_in_a_handler_calls_the_handler_itself() -> None:
 def test_the_handler_is_set_before_connect_only() -> None:
     ws = asking(lambda ws, args: None)
     ws.connect(address("good"))
-    with pytest.raises(StateError, match="a connect has begun"):
+    with pytest.raises(StateError, match="once a connect has begun: set it before connect"):
         ws.on_server_custom_validation_requested = None
     with pytest.raises(TypeError, match="async def"):
         curlwire.MessageWebSocket().on_server_custom_validation_requested = coroutine

@@ -233,10 +233,10 @@ local curlwire = {}
 ---without a connection, and on systems other than Linux. They are estimates of the TCP connection, which leads to the proxy
 ---if there is one.
 ---@class curlwire.BandwidthStatistics
----@field outbound_bits_per_second number the rate at which the peer's system has lately acknowledged sent bytes
----@field inbound_bits_per_second number the most bytes that the program has taken in a round trip, per second
----@field outbound_bits_per_second_instability number 0; no system measures it
----@field inbound_bits_per_second_instability number 0; no system measures it
+---@field outbound_bits_per_second integer the rate at which the peer's system has lately acknowledged sent bytes
+---@field inbound_bits_per_second integer the most bytes that the program has taken in a round trip, per second
+---@field outbound_bits_per_second_instability integer 0; no system measures it
+---@field inbound_bits_per_second_instability integer 0; no system measures it
 ---@field outbound_bandwidth_peaked boolean whether the line limits the outbound rate, not the program
 ---@field inbound_bandwidth_peaked boolean false; no system measures it
 
@@ -256,6 +256,7 @@ local curlwire = {}
 ---@field tls number|nil until the TLS handshake with the server was finished
 ---@field upgrade number|nil until the server's reply was complete
 ---@field total number|nil the whole connect, also if it failed
+
 ---What curlwire has counted for a socket since it was made. A message counts as sent when the call that sends it, or its last
 ---fragment, succeeds; so do its bytes. A sent frame counts when its last byte has been passed to the system or to TLS, or is
 ---held back in a batch. A message, with its bytes, counts as received when its last frame has arrived; a frame when its

@@ -6,7 +6,68 @@
 -- keeps all data: a coroutine that is dropped while it waits loses nothing.
 
 local huge = math.huge
-local scheduler, internal, try, watch, now -- set by the function at the end
+local TIMEOUT = 7 -- the number of this WebErrorStatus
+
+---What this file needs of tasks.lua, which explains it.
+---@class curlwire.Scheduler
+---@field wait fun(ws: curlwire.WebSocket, deadline: number, is_receiving: boolean?): boolean
+---@field turn fun(is_now: boolean?)
+---@field is_received fun(ws: curlwire.WebSocket): boolean
+---@field outside fun(f: function, argument: any): boolean, any
+---@field pcall fun(f: function, ...: any): boolean, ...
+---@field check_timeout fun(timeout: any, level: integer): number
+---@field dispatch fun(timeout: any): integer
+---@field pack fun(...: any): curlwire.Packed
+---@field unpack fun(list: any[], first: integer, last: integer): ...
+
+---@class curlwire.Packed
+---@field [integer] any
+---@field n integer the number of values; some may be nil
+
+---@alias curlwire.Methods table<string, function>
+
+---The functions of ltasks.c, which explains them. A call that can fail returns nil, a message and an error object.
+---@class curlwire.Internal
+---@field answer fun(ws: curlwire.WebSocket)
+---@field batch_begin fun(ws: curlwire.WebSocket): true?, string?, curlwire.Error?
+---@field batch_end fun(ws: curlwire.WebSocket): true?, string?, curlwire.Error?
+---@field connect_end fun(ws: curlwire.WebSocket): boolean|"question"|nil, string?, curlwire.Error?
+---@field connect_prepare fun(uri: any, options: any): curlwire.WebSocket, integer
+---@field connect_start fun(ws: curlwire.WebSocket, uri: any, timeout_ms: integer): true?, string?, curlwire.Error?
+---@field connect_timeout_ms fun(timeout: any): integer
+---@field encode fun(ws: curlwire.WebSocket, value: any, library: any): string
+---@field ended_normally fun(ws: curlwire.WebSocket): boolean
+---@field enter fun(co: thread?)
+---@field fragment function
+---@field handler_count fun(): integer, integer
+---@field install fun(type_name: string, methods: curlwire.Methods, scope_end: function?): curlwire.Methods, function?
+---@field key fun(ws: curlwire.WebSocket): lightuserdata
+---@field now fun(): number
+---@field ping_free fun(ping: userdata)
+---@field ping_result function
+---@field ping_start function
+---@field queued_bytes fun(ws: curlwire.WebSocket): integer
+---@field redirect fun(run: function, dispatch: function, changed: fun(key: lightuserdata))
+---@field seconds fun(timeout: any): number?, string?
+---@field send_many function
+---@field sleep fun(seconds: number): boolean
+---@field socket_of fun(object: any): curlwire.WebSocket?
+---@field take_events fun(seconds: number): integer?, string?, curlwire.Error?
+---@field try fun(f: function, ...: any): ...
+---@field wake fun()
+---@field watch fun(ws: curlwire.WebSocket): boolean
+
+-- The function at the end sets these.
+---@type curlwire.Scheduler
+local scheduler
+---@type curlwire.Internal
+local internal
+---@type fun(f: function, ...: any): ...
+local try
+---@type fun(ws: curlwire.WebSocket): boolean
+local watch
+---@type fun(): number
+local now
 
 -- Returns the seconds that a call may take.
 local function limit_of(ws, timeout, option)
@@ -29,7 +90,7 @@ local HINTS = {
 local function time_out(err, seconds, option)
     local what = option == "send_timeout" and "the server to take data"
         or err.message:match("waiting for ([^:(]*)") or "a pong"
-    err.name = "CW_TIMED_OUT"
+    err.name, err.option, err.status, err.status_name = "CW_TIMED_OUT", option, TIMEOUT, "Timeout"
     err.message = ("timed out after %g s waiting for %s%s: call again, or wait longer%s"):format(
         seconds, what, option and " (" .. option .. ")" or "", HINTS[option] or "")
     return nil, err.message, err
@@ -88,7 +149,7 @@ local function check(timeout)
 end
 
 local function connect_rest(ws)
-    local failure
+    local failure ---@type any[]|false|nil
     while true do
         local result, message, err = internal.connect_end(ws)
         if result == "question" then
@@ -149,7 +210,7 @@ function methods.socket(original)
         if not ok then
             return trim(ok, message, err)
         end
-        local is_ok, problem = scheduler.protected(f)
+        local is_ok, problem = scheduler.pcall(f)
         ok, message, err = internal.batch_end(ws)
         if would_wait(ok, err) then
             ok, message, err = own.flush(ws)
@@ -177,7 +238,7 @@ local function send_pieces(ws, f, kind, timeout, compress)
         end
     end
     repeat
-        is_ok, piece = scheduler.protected(f)
+        is_ok, piece = scheduler.pcall(f)
         if not is_ok or piece ~= nil and type(piece) ~= "string" then
             abandon()
             local problem = "the function for send returned a %s: return a string, or nil at the end"

@@ -7,7 +7,7 @@
 --     curlwire.spawn(function() ... end)
 --     loop.run()
 
-local copas = require "copas"
+local copas = require "copas" ---@type any the library, which a checker takes for this file
 local curlwire = require "curlwire"
 
 local module = {}

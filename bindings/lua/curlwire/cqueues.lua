@@ -7,7 +7,7 @@
 --     curlwire.spawn(function() ... end)
 --     assert(loop:loop())
 
-local cqueues = require "cqueues"
+local cqueues = require "cqueues" ---@type any the library, which a checker takes for this file
 local curlwire = require "curlwire"
 
 local module = {}

@@ -14,21 +14,20 @@ local module = {}
 --   uv      the module luv, or another with its calls
 --   later   gets a function, and returns one that calls it when Lua code may run
 function module.new(uv, later)
-    local poll, timer
+    local handles ---@type {poll: any, timer: any}? nil: the loop does not run curlwire
+    local wait ---@type fun()
 
     local function stop()
-        if poll then
-            poll:close()
-            timer:close()
-            poll, timer = nil, nil
+        if handles then
+            handles.poll:close()
+            handles.timer:close()
+            handles = nil
         end
     end
 
-    local wait
-
     -- Calls what is due. Its error goes to the loop, which goes on with the rest.
     local step = later(function()
-        if not poll then
+        if not handles then
             return
         end
         local is_ok, err = pcall(curlwire.dispatch, 0)
@@ -46,23 +45,26 @@ function module.new(uv, later)
     function wait()
         local seconds = curlwire.timeout() or 0
         local function go_on()
-            if poll then
-                poll:stop()
-                timer:stop()
+            if handles then
+                handles.poll:stop()
+                handles.timer:stop()
                 step()
             end
         end
-        poll:start("r", go_on)
+        if not handles then
+            return
+        end
+        handles.poll:start("r", go_on)
         if seconds < math.huge then
-            timer:start(math.ceil(seconds * 1000), 0, go_on)
+            handles.timer:start(math.ceil(seconds * 1000), 0, go_on)
         end
     end
 
     -- Makes the loop run curlwire, until no coroutine and no open socket with handlers is left. Then the loop may end,
     -- and a program that goes on calls start again. A second start does nothing.
     local function start()
-        if not poll then
-            poll, timer = assert(uv.new_poll(curlwire.fd())), assert(uv.new_timer())
+        if not handles then
+            handles = {poll = assert(uv.new_poll(curlwire.fd())), timer = assert(uv.new_timer())}
             wait()
         end
     end

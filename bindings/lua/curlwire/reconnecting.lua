@@ -2,17 +2,69 @@
 -- curlwire.ReconnectingWebSocket: a MessageWebSocket that connects again when its connection is lost. The rules are in
 -- the core, and the same for every language. There is no thread here: the calls that wait connect again.
 
--- prepare: makes a socket from the URI and the options of core.connect.
+---The rules of the core, by lreconnect.c, which explains them. Times are in seconds.
+---@class curlwire.ReconnectRules
+---@field begin fun(self: curlwire.ReconnectRules, now: number): integer
+---@field ended fun(self: curlwire.ReconnectRules, now: number): boolean
+---@field failure fun(self: curlwire.ReconnectRules, name: string, message: string): curlwire.Error
+---@field is_retried fun(self: curlwire.ReconnectRules, code: integer, http_status: integer, status: integer): boolean
+---@field next fun(self: curlwire.ReconnectRules, now: number, given: number?, retry_after: number?): number?, string?
+---@field now fun(self: curlwire.ReconnectRules): number
+---@field opened fun(self: curlwire.ReconnectRules, now: number): number
+---@field renew fun(self: curlwire.ReconnectRules): number
+---@field set fun(self: curlwire.ReconnectRules, name: string, value: any): boolean
+---@field sleep fun(self: curlwire.ReconnectRules, seconds: number)
+
+---The state of a ReconnectingWebSocket.
+---@class curlwire.ReconnectingState
+---@field state curlwire.State
+---@field rules curlwire.ReconnectRules
+---@field handlers table<string, function?>
+---@field uri string|fun(attempt: integer): string
+---@field headers? table|fun(attempt: integer): table
+---@field subprotocols? string[]|fun(attempt: integer): string[]
+---@field timeout? curlwire.Timeout of one attempt
+---@field control curlwire.Options the settings for each connection
+---@field policy curlwire.ReconnectPolicy
+---@field receive_timeout number
+---@field send_timeout number
+---@field ws? curlwire.MessageWebSocket the connection that is open
+---@field greeting? curlwire.MessageWebSocket the connection during on_connected
+---@field sockets curlwire.MessageWebSocket[] connections whose messages the program has not taken yet, the oldest first
+---@field last_socket? curlwire.MessageWebSocket the connection that close has closed
+---@field attempt integer
+---@field delay_count integer of policy.delays
+---@field next_at number when the next attempt begins
+---@field renew_at number when the connection is renewed
+---@field must_renew? boolean
+---@field is_busy? boolean while an attempt is made
+---@field closed_here? boolean
+---@field ended_normally? boolean whether the last connection did
+---@field close_args any[]
+---@field error? curlwire.Error after which no further attempt followed
+---@field last_error? curlwire.Error
+---@field unsent {data: string, message_type: curlwire.MessageTypeGiven?, compress: boolean?}[]
+---@field unsent_bytes integer
+---@field unsent_buffer_size number
+---@field drops? boolean whether messages without a connection are dropped
+---@field dropped_count integer
+
+---@param core curlwire
+---@param make_rules fun(): curlwire.ReconnectRules
+---@param prepare fun(uri: any, options: any): curlwire.WebSocket, integer makes a socket from the arguments of core.connect
 return function(core, make_rules, prepare)
     local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
     local KEPT_SOCKETS = 4 -- ended connections whose messages the program has not taken yet
     local SLICE_S = 0.1    -- a wait looks this often whether another coroutine has called close or reconnect
     local BUSY_S = 0.01    -- the same, while another coroutine connects
     local PARTS = {"uri", "headers", "subprotocols"}
+    ---@type table<string, boolean?>
     local HANDLERS = {on_connected = true, on_disconnected = true, on_message_received = true, on_closed = true}
 
     local Reconnecting, methods = {}, {}
-    local private = setmetatable({}, {__mode = "k"}) -- the state of each object
+    local method_of = methods ---@type table<string, function?>
+    ---@type table<curlwire.ReconnectingWebSocket, curlwire.ReconnectingState>
+    local private = setmetatable({}, {__mode = "k"})
 
     -- ---- times
 
@@ -22,8 +74,9 @@ return function(core, make_rules, prepare)
     end
 
     local function sleep(d, seconds)
-        if rawget(core, "sleep") then -- it lets other coroutines run
-            core.sleep(seconds)
+        local sleep_of_tasks = rawget(core, "sleep") ---@type function? it lets other coroutines run
+        if sleep_of_tasks then
+            sleep_of_tasks(seconds)
         else
             d.rules:sleep(seconds)
         end
@@ -39,8 +92,9 @@ return function(core, make_rules, prepare)
         return timeout
     end
 
-    local function timed_out(d, what)
-        local message = ("timed out while waiting for %s; the socket is %s"):format(what, d.state)
+    local function timed_out(d, what, seconds)
+        local text = "timed out after %g s waiting for %s, because the socket is %s: call again, or wait longer"
+        local message = text:format(seconds, what, d.state)
         return nil, message, d.rules:failure("CW_TIMED_OUT", message)
     end
 
@@ -125,7 +179,7 @@ return function(core, make_rules, prepare)
         ws:close(1000)
         ws:wait_closed(1) -- the service thread finishes a handshake that takes longer
         ended(d)
-        local message = "this program has renewed the connection"
+        local message = "this program has renewed the connection: go on with the next one"
         local err = d.rules:failure("CW_CLOSED", message)
         err.code, err.reason, err.was_clean = 1000, "", true
         call_handler(self, d, "on_disconnected", err)
@@ -224,14 +278,14 @@ return function(core, make_rules, prepare)
     end
 
     -- Goes on until there is a connection. Returns true; or nil, the message and the error.
-    local function drive(self, d, deadline, what)
+    local function drive(self, d, deadline, what, seconds)
         while not d.ws do
             if d.state == "closed" then return nil, d.error.message, d.error end
             local left, wait = deadline - now(d), d.next_at - now(d)
             if wait <= 0 and not d.is_busy then
                 try(self, d)
             elseif left <= 0 then
-                return timed_out(d, what)
+                return timed_out(d, what, seconds)
             else -- for the next attempt, or for that of another coroutine
                 sleep(d, math.min(d.is_busy and BUSY_S or wait, left, SLICE_S))
             end
@@ -243,10 +297,13 @@ return function(core, make_rules, prepare)
 
     function methods.connect(self, timeout)
         local d = private[self]
-        if d.state ~= "new" then error("connect on a socket that is " .. d.state .. ": a socket connects once", 2) end
-        local deadline = now(d) + check_timeout(timeout, math.huge)
+        if d.state ~= "new" then
+            local text = "connect on a socket that is %s; a socket connects once: make a new socket"
+            error(text:format(d.state), 2)
+        end
+        local seconds = check_timeout(timeout, math.huge)
         d.state, d.next_at = "connecting", now(d)
-        return drive(self, d, deadline, "the first connection")
+        return drive(self, d, now(d) + seconds, "the first connection", seconds)
     end
 
     function methods.reconnect(self)
@@ -287,7 +344,8 @@ return function(core, make_rules, prepare)
             if not ok then return nil, message, err end
         end
         if d.unsent[1] then
-            local text = "%d messages of %d bytes were kept for a connection and not sent"
+            local text = "%d messages of %d bytes were kept for a connection and not sent: send them again on a new "
+                .. "socket"
             local message = text:format(#d.unsent, d.unsent_bytes)
             return nil, message, d.rules:failure("CW_CLOSED", message)
         end
@@ -298,16 +356,17 @@ return function(core, make_rules, prepare)
     local function receive(self, name, timeout)
         local d = private[self]
         if d.greeting then return d.greeting[name](d.greeting, timeout) end
-        local deadline = now(d) + check_timeout(timeout, d.receive_timeout)
+        local seconds = check_timeout(timeout, d.receive_timeout)
+        local deadline = now(d) + seconds
         if d.state == "new" then error("the socket is not connected: call connect first", 3) end
         while true do
             local ws = d.sockets[1]
             if not ws then
-                local ok, message, err = drive(self, d, deadline, "a message")
+                local ok, message, err = drive(self, d, deadline, "a message", seconds)
                 if not ok then return nil, message, err end
             else
                 local is_due = ws == d.ws and (d.must_renew or now(d) >= d.renew_at)
-                local limit = is_due and 0 or deadline - now(d)
+                local limit = is_due and 0 or deadline - now(d) ---@type number
                 if ws == d.ws then limit = math.min(limit, d.renew_at - now(d)) end
                 local first, second, third = ws[name](ws, math.max(limit, 0))
                 if first ~= nil or type(third) ~= "table" then return first, second, third end
@@ -358,14 +417,17 @@ return function(core, make_rules, prepare)
             error("send of a ReconnectingWebSocket takes a string, not a " .. type(data), 2)
         end
         if d.greeting then return d.greeting:send(data, message_type, timeout, compress) end
-        local deadline = now(d) + check_timeout(timeout, d.send_timeout)
+        local seconds = check_timeout(timeout, d.send_timeout)
+        local deadline = now(d) + seconds
         while true do
             local ok, message, err = check(d)
             if not ok then return nil, message, err end
-            if d.ws and not d.unsent[1] then
-                ok, message, err = d.ws:send(data, message_type, timeout, compress)
+            local ws = d.ws
+            if ws and not d.unsent[1] then
+                ok, message, err = ws:send(data, message_type, timeout, compress)
                 if ok or err.name ~= "CW_CLOSED" then return ok, message, err end
-                if d.ws then lost(self, d, err) end -- no part that the server could use has been sent
+                -- No part that the server could use has been sent. Another coroutine may have noticed the loss first.
+                if d.ws == ws then lost(self, d, err) end
             elseif keep(d, data, message_type, compress) then
                 if not d.ws and now(d) >= d.next_at and not d.is_busy then
                     try(self, d) -- so that a program that only sends gets its connection back
@@ -373,7 +435,7 @@ return function(core, make_rules, prepare)
                 ok, message, err = check(d)
                 return ok, message, err
             else
-                ok, message, err = drive(self, d, deadline, "room in unsent_buffer_size")
+                ok, message, err = drive(self, d, deadline, "room in unsent_buffer_size", seconds)
                 if not ok then return nil, message, err end
             end
         end
@@ -399,7 +461,10 @@ return function(core, make_rules, prepare)
     function methods.ping(self, timeout)
         local d = private[self]
         local ws = d.greeting or d.ws
-        if not ws then error("there is no connection to ping: the socket is " .. d.state, 2) end
+        if not ws then
+            local text = "there is no connection to ping, because the socket is %s: ping while it is open"
+            error(text:format(d.state), 2)
+        end
         return ws:ping(timeout)
     end
 
@@ -423,6 +488,7 @@ return function(core, make_rules, prepare)
 
     -- ---- the object
 
+    ---@type table<string, (fun(d: curlwire.ReconnectingState): any)?>
     local facts = {
         state = function(d) return d.state end,
         attempt = function(d) return d.attempt end,
@@ -443,8 +509,9 @@ return function(core, make_rules, prepare)
 
     function Reconnecting.__index(self, key)
         local d = private[self]
-        if methods[key] then return methods[key] end
-        if facts[key] then return facts[key](d) end
+        local method, fact = method_of[key], facts[key]
+        if method then return method end
+        if fact then return fact(d) end
         if HANDLERS[key] then return d.handlers[key] end
         error(("ReconnectingWebSocket has no %s: it has %s"):format(tostring(key), names(methods, facts, HANDLERS)), 2)
     end
@@ -489,10 +556,12 @@ return function(core, make_rules, prepare)
     end
 
     local function new(uri, options)
+        ---@type curlwire.ReconnectingState
         local d = {
             state = "new", rules = make_rules(), handlers = {}, sockets = {}, unsent = {}, unsent_bytes = 0,
             dropped_count = 0, attempt = 0, delay_count = 0, policy = {}, control = {}, uri = uri,
-            unsent_buffer_size = 1048576, close_args = {1000, ""}, next_at = 0,
+            unsent_buffer_size = 1048576, close_args = {1000, ""}, next_at = 0, renew_at = math.huge,
+            receive_timeout = 0, send_timeout = 0,
         }
         if type(uri) ~= "string" and type(uri) ~= "function" then
             error("uri must be a string or a function, not a " .. type(uri), 3)
@@ -520,8 +589,8 @@ return function(core, make_rules, prepare)
             end
         end
         local control = core.MessageWebSocket(d.control).control -- checks the names and values
-        d.receive_timeout, d.send_timeout = control.receive_timeout, control.send_timeout
-        local self = setmetatable({}, Reconnecting)
+        d.receive_timeout, d.send_timeout = control.receive_timeout or math.huge, control.send_timeout or math.huge
+        local self = setmetatable({}, Reconnecting) ---@type curlwire.ReconnectingWebSocket
         private[self] = d
         return self
     end

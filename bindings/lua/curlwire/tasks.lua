@@ -5,37 +5,49 @@
 -- init.lua loads this file when a script first uses coroutines.
 
 local create, resume, yield, status = coroutine.create, coroutine.resume, coroutine.yield, coroutine.status
-local running, huge = coroutine.running, math.huge
+local running, huge, floor = coroutine.running, math.huge, math.floor
 local unpack = rawget(_G, "unpack") or rawget(table, "unpack") -- Lua 5.1 has it as a global
 
+local CAN_YIELD_IN_PCALL = rawget(_G, "_VERSION") ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
 local TURNS = 100 -- calls that a coroutine makes without waiting before it lets the others run
 local WAIT, OUTSIDE = {}, {} -- what the calls of this file yield; a yield of the script gives other values
 local CANNOT_YIELD = " (a call of a coroutine cannot wait inside a C function; in Lua 5.1 also not inside pcall, the "
     .. "iterator of a for loop, or a metamethod: use curlwire.pcall, and a while loop with ws:receive)"
 
-local internal, watch, key_of, now -- functions of ltasks.c
+-- Functions of ltasks.c, which the function at the end sets.
+local internal ---@type curlwire.Internal
+local watch ---@type fun(ws: curlwire.WebSocket): boolean
+local key_of ---@type fun(ws: curlwire.WebSocket): lightuserdata
+local now ---@type fun(): number
 
--- A task is a coroutine that has not ended:
---   co         the coroutine
---   values     what resume passes to it next; nil = is_in_time
---   is_in_time whether a wait has ended before its deadline
---   key        of the socket that it waits for, with socket, which keeps that socket alive. is_receiving: for its data
---   slot       its place in timers, with deadline
---   is_idle    it waits in coroutine.yield() for curlwire.resume
---   is_dispatching   it waits in curlwire.dispatch; is_once: for the next look at the events only
-local tasks = {} -- coroutine = task
+---A coroutine that has not ended.
+---@class curlwire.Task
+---@field co thread the coroutine
+---@field values? curlwire.Packed what resume passes to it next; nil = is_in_time
+---@field is_in_time? boolean whether a wait has ended before its deadline
+---@field key? lightuserdata of the socket that it waits for
+---@field socket? curlwire.WebSocket keeps that socket alive
+---@field is_receiving? boolean whether it waits for the data of that socket
+---@field slot? integer its place in timers
+---@field deadline number the end of its wait, if it is in timers
+---@field is_idle? boolean it waits in coroutine.yield() for curlwire.resume
+---@field is_dispatching? boolean it waits in curlwire.dispatch
+---@field is_once? boolean for the next look at the events only
+
+local tasks = {} ---@type table<thread, curlwire.Task?>
 local task_count, idle_count = 0, 0
-local current -- the coroutine that runs, whose calls wait here
+local current ---@type thread? the coroutine that runs, whose calls wait here
 local turns = 0
 local ready, first_ready, last_ready = {}, 1, 0
-local waiting = {} -- key of a socket = list of tasks
-local receivers = {} -- key of a socket = the task that waits for its data
-local dispatching = {} -- tasks in curlwire.dispatch
-local timers = {} -- a heap of tasks: the next deadline is the first
+local waiting = {} ---@type table<lightuserdata, curlwire.Task[]?> by the key of a socket
+local receivers = {} ---@type table<lightuserdata, curlwire.Task?> by the key of a socket, for its data
+local dispatching = {} ---@type curlwire.Task[] those in curlwire.dispatch
+local timers = {} ---@type table<integer, curlwire.Task> a heap: the next deadline is the first
 local change_count = 0
-local process_id
+local process_id ---@type integer
 local is_busy = false -- in run or dispatch
 
+---@return curlwire.Packed
 local function pack(...)
     return {n = select("#", ...), ...}
 end
@@ -53,7 +65,7 @@ end
 
 local function sift_up(slot, t)
     while slot > 1 do
-        local parent = (slot - slot % 2) / 2
+        local parent = floor(slot / 2)
         if timers[parent].deadline <= t.deadline then
             break
         end
@@ -63,6 +75,7 @@ local function sift_up(slot, t)
     put(slot, t)
 end
 
+---@param slot integer
 local function sift_down(slot, t)
     local count = #timers
     while slot * 2 <= count do
@@ -89,7 +102,7 @@ local function stop_timer(t)
     t.slot = nil
     if last ~= t then
         last.slot = nil
-        if slot > 1 and timers[(slot - slot % 2) / 2].deadline > last.deadline then
+        if slot > 1 and timers[floor(slot / 2)].deadline > last.deadline then
             sift_up(slot, last)
         else
             sift_down(slot, last)
@@ -154,7 +167,7 @@ local function wake_dispatching(count, is_for_all)
     for i = #dispatching, 1, -1 do
         local t = dispatching[i]
         if is_for_all or t.is_once then
-            t.values = {count, n = 1}
+            t.values = pack(count)
             make_ready(t, true)
         end
     end
@@ -181,7 +194,8 @@ local function await_change(t, ws, deadline, is_receiving)
     end
 end
 
--- Yields until the socket changes or the deadline has passed, which returns false.
+---Yields until the socket changes or the deadline has passed, which returns false.
+---@async
 local function wait(ws, deadline, is_receiving)
     if watch(ws) then
         return true -- it may have changed before
@@ -203,7 +217,8 @@ local function await_time(t, seconds)
     end
 end
 
--- Lets the others run after so many calls, or at once.
+---Lets the others run after so many calls, or at once.
+---@async
 local function turn(is_now)
     turns = turns + 1
     if is_now or turns > TURNS then
@@ -272,9 +287,9 @@ local function run_ready()
 end
 
 local function expire()
-    if timers[1] then
+    if #timers > 0 then
         local time = now()
-        while timers[1] and timers[1].deadline <= time do
+        while #timers > 0 and timers[1].deadline <= time do
             make_ready(timers[1], false)
         end
     end
@@ -289,7 +304,7 @@ local function next_timeout()
     if has_ready() then
         return 0
     end
-    return timers[1] and math.max(0, timers[1].deadline - now()) or huge
+    return #timers > 0 and math.max(0, timers[1].deadline - now()) or huge
 end
 
 -- Returns the number of sockets with handlers. In a child of fork() the parent's sockets tell nothing, so calls on them
@@ -354,8 +369,9 @@ local function deadlock()
         local debug = rawget(_G, "debug")
         places[#places + 1] = debug and #places < 3 and debug.traceback(co, "a coroutine:") or nil
     end
-    return ("deadlock: %d coroutines wait in coroutine.yield(), and nothing is left that could call curlwire.resume "
-        .. "for them. Resume them, or let them end\n%s"):format(task_count, table.concat(places, "\n"))
+    local text = "deadlock: %d coroutines wait in coroutine.yield(), and nothing is left that could call "
+        .. "curlwire.resume for them. Resume them, or let them end\n%s"
+    return text:format(task_count, table.concat(places, "\n"))
 end
 
 local function run()
@@ -394,13 +410,15 @@ local function check_timeout(timeout, level)
             .. shown, level + 1)
 end
 
--- Calls f in a protected call in which calls may wait. In Lua 5.1 that needs a coroutine of its own, whose yields go on
--- to run.
+---Calls f in a protected call in which calls may wait. In Lua 5.1 that needs a coroutine of its own, whose yields go on
+---to run.
+---@async
 local function protected(f, ...)
-    if not is_in_task() or _VERSION ~= "Lua 5.1" or rawget(_G, "jit") then
+    if not is_in_task() or CAN_YIELD_IN_PCALL then
         return pcall(f, ...)
     end
     local outer, inner = current, create(f)
+    ---@async
     local function step(...)
         current = inner
         internal.enter(inner)
@@ -415,8 +433,13 @@ local function protected(f, ...)
     return step(...)
 end
 
+---Lets run call f outside of the coroutine, and returns the results.
+---@async
+local function call_outside(f, argument) return yield(OUTSIDE, f, argument) end
+
 local own = {} -- the functions of the module that differ in a coroutine
 
+---@async
 function own.dispatch(timeout)
     local seconds = timeout == nil and huge or check_timeout(timeout, 2)
     if seconds == huge and internal.handler_count() == 0 then
@@ -447,7 +470,7 @@ function module.spawn(f, ...)
     if type(f) ~= "function" then
         error(("bad argument #1 to 'spawn' (function expected, got %s)"):format(type(f)), 2)
     end
-    local t = {co = create(f), values = pack(...)}
+    local t = {co = create(f), values = pack(...), deadline = huge}
     tasks[t.co] = t
     task_count = task_count + 1
     push(t)
@@ -475,6 +498,7 @@ function module.resume(co, ...)
     return true
 end
 
+---@async
 function module.sleep(seconds)
     local wanted = check_timeout(seconds, 2)
     if not is_in_task() then
@@ -516,19 +540,24 @@ local function install(type_name, make, scope_end)
     end
 end
 
--- Sets the functions of coroutines. Returns the functions of the module.
+local is_installed = false
+
+---Sets the functions of coroutines. Returns the functions of the module.
+---@param core curlwire
+---@param functions curlwire.Internal
+---@return table<string, function>
 return function(core, functions)
-    if internal then
+    if is_installed then
         return module
     end
-    internal = functions
+    is_installed, internal = true, functions
     watch, key_of, now = functions.watch, functions.key, functions.now
     local methods = require "curlwire.calls"({
         wait = wait,
         turn = turn,
         is_received = function(ws) return receivers[key_of(ws)] ~= nil end,
-        outside = function(f, argument) return yield(OUTSIDE, f, argument) end,
-        protected = protected,
+        outside = call_outside,
+        pcall = protected,
         check_timeout = check_timeout,
         dispatch = own.dispatch,
         pack = pack,

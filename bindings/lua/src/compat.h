@@ -141,4 +141,11 @@ static inline bool lcw_push_int64(lua_State *L, int64_t number)
 
 #endif
 
+/* Pushes a count: an integer, also in a Lua that has floats beside integers. One beyond the exact numbers is rounded. */
+static inline void lcw_push_count(lua_State *L, uint64_t number)
+{
+    if (number > INT64_MAX || !lcw_push_int64(L, (int64_t)number))
+        lua_pushnumber(L, (lua_Number)number);
+}
+
 #endif

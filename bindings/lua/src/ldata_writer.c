@@ -177,7 +177,9 @@ static int append_ticks(lua_State *L, int64_t epoch_s)
     if (seconds > MOST_SECONDS || (seconds == MOST_SECONDS && rest > MOST_REST) ||
         seconds < -MOST_SECONDS - 1 || (seconds == -MOST_SECONDS - 1 && rest < LEAST_REST))
         return luaL_argerror(L, 2,
-                             lua_pushfstring(L, "%s seconds are more than 64 bits hold as ticks of 100 ns",
+                             lua_pushfstring(L,
+                                             "%s seconds are more than 64 bits hold as ticks of 100 ns: "
+                                             "give less than 29,227 years",
                                              lcw_push_shown(L, 2)));
     if (seconds < 0) /* in this order nothing overflows */
         return append_number(L, d, 8,

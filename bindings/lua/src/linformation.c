@@ -112,13 +112,13 @@ void lcw_push_bandwidth(lua_State *L, lcw_socket *w)
     if (cw_socket_get_bandwidth_statistics(w->s, &b) != CW_OK)
         (void)lcw_raise(L, NULL);
     lua_newtable(L);
-    lua_pushnumber(L, (lua_Number)b.outbound_bits_per_second);
+    lcw_push_count(L, b.outbound_bits_per_second);
     lua_setfield(L, -2, "outbound_bits_per_second");
-    lua_pushnumber(L, (lua_Number)b.inbound_bits_per_second);
+    lcw_push_count(L, b.inbound_bits_per_second);
     lua_setfield(L, -2, "inbound_bits_per_second");
-    lua_pushnumber(L, (lua_Number)b.outbound_bits_per_second_instability);
+    lcw_push_count(L, b.outbound_bits_per_second_instability);
     lua_setfield(L, -2, "outbound_bits_per_second_instability");
-    lua_pushnumber(L, (lua_Number)b.inbound_bits_per_second_instability);
+    lcw_push_count(L, b.inbound_bits_per_second_instability);
     lua_setfield(L, -2, "inbound_bits_per_second_instability");
     lua_pushboolean(L, b.outbound_bandwidth_peaked);
     lua_setfield(L, -2, "outbound_bandwidth_peaked");
@@ -198,7 +198,7 @@ static void push_tls(lua_State *L, lcw_socket *w)
 static void push_COUNT(lua_State *L, uint64_t number, bool is_known)
 {
     (void)is_known;
-    lua_pushnumber(L, (lua_Number)number);
+    lcw_push_count(L, number);
 }
 
 static void push_BYTES(lua_State *L, uint64_t number, bool is_known) { push_COUNT(L, number, is_known); }
@@ -245,13 +245,13 @@ int lcw_statistics(lua_State *L)
     push_numbers(L, &n);
     lua_newtable(L);
     for (number = -1; cw_count_closed_next(&number, &count);) {
-        lua_pushnumber(L, (lua_Number)count);
+        lcw_push_count(L, count);
         lua_rawseti(L, -2, number);
     }
     lua_setfield(L, -2, "closed");
     lua_newtable(L);
     for (number = -1; cw_count_failed_next(&number, &count);) {
-        lua_pushnumber(L, (lua_Number)count);
+        lcw_push_count(L, count);
         lua_setfield(L, -2, cw_web_status_name(number));
     }
     lua_setfield(L, -2, "failed");

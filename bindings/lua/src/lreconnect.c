@@ -15,7 +15,7 @@ static cw_reconnect *check_rules(lua_State *L)
 {
     lcw_reconnect *r = luaL_checkudata(L, 1, LCW_RECONNECT);
 
-    luaL_argcheck(L, r->rules != NULL, 1, "the rules have been collected");
+    luaL_argcheck(L, r->rules != NULL, 1, "the rules have been collected: keep a reference to the socket");
     return r->rules;
 }
 

@@ -400,8 +400,8 @@ int lcw_websocket_close(lua_State *L)
         reason = lua_tolstring(L, 3, &len_bytes);
     }
     status = cw_socket_close_start(w->s, (int)code, reason, len_bytes);
-    if (status != CW_OK)
-        return lcw_fail(L, w, status, 2);
+    if (status != CW_OK) /* the text says which of the two is wrong */
+        return lcw_fail(L, w, status, strstr(cw_error_message(), " reason") != NULL ? 3 : 2);
     return lcw_result(L, w, status);
 }
 

@@ -602,14 +602,14 @@ class MessageReceivedEventArgs(MessageBuffer):
     def get_data_reader(self) -> DataReader:
         """Returns a new DataReader of the payload, without a copy. All its bytes are loaded.
 
-        In partial mode the payload is a part of the message. Each call returns a reader that begins at
-        the start, also after the handler has returned. Does not block. Any thread may call it.
+        In partial mode the payload is a part of the message. Each call returns a reader that begins at the
+        start, also after the handler has returned. Does not block. Any thread may call it.
         """
     def get_data_stream(self) -> io.BytesIO:
         """Returns a new io.BytesIO of the payload: a file object with a copy of the bytes, also for text.
 
-        In partial mode the payload is a part of the message. Each call returns a stream that begins at
-        the start, also after the handler has returned. Does not block. Any thread may call it.
+        In partial mode the payload is a part of the message. Each call returns a stream that begins at the
+        start, also after the handler has returned. Does not block. Any thread may call it.
         """
 
 @final
@@ -626,8 +626,8 @@ class DataReader:
     def from_buffer(cls, data: ReadableBuffer, /) -> DataReader:
         """Returns a DataReader of a bytes-like object. All its bytes are loaded.
 
-        The object is not copied. A bytearray keeps its size as long as the reader uses it. Does not
-        block. Any thread may call it.
+        The object is not copied. A bytearray keeps its size as long as the reader uses it. Does not block. Any
+        thread may call it.
         """
     @property
     def unconsumed_buffer_length(self) -> int:
@@ -659,79 +659,81 @@ class DataReader:
         count: an int, the bytes to load beyond those that are loaded already.
         With the options NONE it returns less than count only at the end of the stream. With PARTIAL it
         returns as soon as it has one byte. 0 means the end of the stream.
-        Raises StateError without a stream, and what the stream's read() raises. After an exception no
-        byte
+        Raises StateError without a stream, and what the stream's read() raises. After an exception no byte
         is lost: the next load() gets those that had arrived. Blocks as the stream does.
         Any thread may call it, one at a time.
         """
     def read_byte(self) -> int:
-        """Returns a byte as an int. Raises EOFError if fewer than 1 byte are loaded. Any thread may call it,
-        one at a time.
+        """Returns a byte as an int. Raises EOFError if fewer than 1 byte are loaded, and StateError after
+        close(). Does not block. Any thread may call it, one at a time.
         """
     def read_bytes(self, count: int, /) -> bytes:
-        """Returns count bytes, as bytes. Raises EOFError if fewer than count bytes are loaded. Any thread
-        may call it, one at a time.
+        """Returns count bytes, as bytes. Raises EOFError if fewer than count bytes are loaded, and
+        StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_bytes_into(self, buffer: WriteableBuffer, /) -> None:
         """Fills a writable bytes-like object completely. Raises EOFError if fewer than len(buffer) bytes are
-        loaded. Any thread may call it, one at a time.
+        loaded, and StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_buffer(self, count: int, /) -> memoryview:
         """Returns count bytes as a memoryview of their own copy. Raises EOFError if fewer than count bytes
-        are loaded. Any thread may call it, one at a time.
+        are loaded, and StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_boolean(self) -> bool:
-        """Returns a byte as a bool: True if it is not 0. Raises EOFError if fewer than 1 byte are loaded.
-        Any thread may call it, one at a time.
+        """Returns a byte as a bool: True if it is not 0. Raises EOFError if fewer than 1 byte are loaded,
+        and StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_int16(self) -> int:
-        """Returns a signed number of 2 bytes, an int. Raises EOFError if fewer than 2 bytes are loaded. Any
-        thread may call it, one at a time.
+        """Returns a signed number of 2 bytes, an int. Raises EOFError if fewer than 2 bytes are loaded, and
+        StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_int32(self) -> int:
-        """Returns a signed number of 4 bytes, an int. Raises EOFError if fewer than 4 bytes are loaded. Any
-        thread may call it, one at a time.
+        """Returns a signed number of 4 bytes, an int. Raises EOFError if fewer than 4 bytes are loaded, and
+        StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_int64(self) -> int:
-        """Returns a signed number of 8 bytes, an int. Raises EOFError if fewer than 8 bytes are loaded. Any
-        thread may call it, one at a time.
+        """Returns a signed number of 8 bytes, an int. Raises EOFError if fewer than 8 bytes are loaded, and
+        StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_uint16(self) -> int:
-        """Returns an unsigned number of 2 bytes, an int. Raises EOFError if fewer than 2 bytes are loaded.
-        Any thread may call it, one at a time.
+        """Returns an unsigned number of 2 bytes, an int. Raises EOFError if fewer than 2 bytes are loaded,
+        and StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_uint32(self) -> int:
-        """Returns an unsigned number of 4 bytes, an int. Raises EOFError if fewer than 4 bytes are loaded.
-        Any thread may call it, one at a time.
+        """Returns an unsigned number of 4 bytes, an int. Raises EOFError if fewer than 4 bytes are loaded,
+        and StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_uint64(self) -> int:
-        """Returns an unsigned number of 8 bytes, an int. Raises EOFError if fewer than 8 bytes are loaded.
-        Any thread may call it, one at a time.
+        """Returns an unsigned number of 8 bytes, an int. Raises EOFError if fewer than 8 bytes are loaded,
+        and StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_single(self) -> float:
-        """Returns an IEEE 754 number of 4 bytes, a float. Raises EOFError if fewer than 4 bytes are loaded.
-        Any thread may call it, one at a time.
+        """Returns an IEEE 754 number of 4 bytes, a float. Raises EOFError if fewer than 4 bytes are loaded,
+        and StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_double(self) -> float:
-        """Returns an IEEE 754 number of 8 bytes, a float. Raises EOFError if fewer than 8 bytes are loaded.
-        Any thread may call it, one at a time.
+        """Returns an IEEE 754 number of 8 bytes, a float. Raises EOFError if fewer than 8 bytes are loaded,
+        and StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def read_guid(self) -> UUID:
         """Returns a GUID of 16 bytes, a uuid.UUID. byte_order applies to its first three fields. Raises
-        EOFError if fewer than 16 bytes are loaded. Any thread may call it, one at a time.
+        EOFError if fewer than 16 bytes are loaded, and StateError after close(). Does not block. Any
+        thread may call it, one at a time.
         """
     def read_date_time(self) -> datetime:
         """Returns a date of 8 bytes, a datetime in UTC.
 
         The bytes count ticks of 100 ns since 1601. The datetime is rounded down to microseconds. Raises
-        ArgumentError for a date outside the years 1 to 9999, and leaves its bytes. Raises EOFError if
-        fewer than 8 bytes are loaded. Any thread may call it, one at a time.
+        ArgumentError for a date outside the years 1 to 9999, and leaves its bytes. Raises EOFError if fewer
+        than 8 bytes are loaded, and StateError after close(). Does not block. Any thread may call it, one at a
+        time.
         """
     def read_time_span(self) -> timedelta:
         """Returns a time span of 8 bytes, a timedelta.
 
-        The bytes count ticks of 100 ns. The timedelta is rounded down to microseconds. Raises EOFError if
-        fewer than 8 bytes are loaded. Any thread may call it, one at a time.
+        The bytes count ticks of 100 ns. The timedelta is rounded down to microseconds. Raises EOFError if fewer
+        than 8 bytes are loaded, and StateError after close(). Does not block. Any thread may call it, one at a
+        time.
         """
     def read_string(self, code_unit_count: int, /) -> str:
         """Returns the next text, a str.
@@ -742,22 +744,22 @@ class DataReader:
         encoding; read_bytes() can then read them. Does not block. Any thread may call it, one at a time.
         """
     def detach_buffer(self) -> bytes:
-        """Returns all bytes that were not read, also those that were read ahead, as bytes. The reader is
-        then empty.
+        """Returns all bytes that were not read, also those that were read ahead, as bytes. The reader is then
+        empty.
 
-        Raises StateError. Does not block. Any thread may call it, one at a time.
+        Raises StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def detach_stream(self) -> Any:
         """Returns the stream. close() then leaves it open. Loaded bytes can still be read.
 
-        Bytes that were read ahead stay in the reader: detach_buffer() returns them. Raises StateError.
-        Does not block. Any thread may call it, one at a time.
+        Bytes that were read ahead stay in the reader: detach_buffer() returns them. Raises StateError after
+        close(), and without a stream. Does not block. Any thread may call it, one at a time.
         """
     def close(self) -> None:
         """Closes the reader and its stream. A second call does nothing.
 
-        Closing a stream of a socket does not close the connection. Raises what the stream's close()
-        raises. Any thread may call it.
+        Closing a stream of a socket does not close the connection. Raises what the stream's close() raises, and
+        blocks as it does. Any thread may call it.
         """
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
@@ -789,76 +791,90 @@ class DataWriter:
     @unicode_encoding.setter
     def unicode_encoding(self, value: UnicodeEncoding | Literal["utf8", "utf16le", "utf16be"]) -> None: ...
     def write_byte(self, value: int, /) -> None:
-        """Writes an int of 0 to 255 as a byte. Does not block. Any thread may call it, one at a time."""
+        """Writes an int of 0 to 255 as a byte. Raises TypeError for another type, ArgumentError if it does
+        not fit, and StateError after close(). Does not block. Any thread may call it, one at a time.
+        """
     def write_bytes(self, value: ReadableBuffer, /) -> None:
-        """Writes a bytes-like object. Does not block. Any thread may call it, one at a time."""
+        """Writes a bytes-like object. Raises TypeError for another type, and StateError after close(). Does
+        not block. Any thread may call it, one at a time.
+        """
     def write_buffer(self, buffer: ReadableBuffer, start: int = 0, count: int | None = None) -> None:
         """Writes a bytes-like object, or a part of it.
 
         start: an int, the first byte. Default 0.
         count: an int, the number of bytes. Default None: up to the end.
-        Raises TypeError, ArgumentError and StateError. Does not block. Any thread may call it, one at a
-        time.
+        Raises TypeError for another type, ArgumentError for a part that the object does not have, and
+        StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def write_boolean(self, value: bool, /) -> None:
-        """Writes a bool as a byte, 1 or 0. Does not block. Any thread may call it, one at a time."""
+        """Writes a bool as a byte, 1 or 0. Raises TypeError for another type, and StateError after close().
+        Does not block. Any thread may call it, one at a time.
+        """
     def write_int16(self, value: int, /) -> None:
-        """Writes an int as a signed number of 2 bytes. Does not block. Any thread may call it, one at a
+        """Writes an int as a signed number of 2 bytes. Raises TypeError for another type, ArgumentError if
+        it does not fit, and StateError after close(). Does not block. Any thread may call it, one at a
         time.
         """
     def write_int32(self, value: int, /) -> None:
-        """Writes an int as a signed number of 4 bytes. Does not block. Any thread may call it, one at a
+        """Writes an int as a signed number of 4 bytes. Raises TypeError for another type, ArgumentError if
+        it does not fit, and StateError after close(). Does not block. Any thread may call it, one at a
         time.
         """
     def write_int64(self, value: int, /) -> None:
-        """Writes an int as a signed number of 8 bytes. Does not block. Any thread may call it, one at a
+        """Writes an int as a signed number of 8 bytes. Raises TypeError for another type, ArgumentError if
+        it does not fit, and StateError after close(). Does not block. Any thread may call it, one at a
         time.
         """
     def write_uint16(self, value: int, /) -> None:
-        """Writes an int as an unsigned number of 2 bytes. Does not block. Any thread may call it, one at a
+        """Writes an int as an unsigned number of 2 bytes. Raises TypeError for another type, ArgumentError
+        if it does not fit, and StateError after close(). Does not block. Any thread may call it, one at a
         time.
         """
     def write_uint32(self, value: int, /) -> None:
-        """Writes an int as an unsigned number of 4 bytes. Does not block. Any thread may call it, one at a
+        """Writes an int as an unsigned number of 4 bytes. Raises TypeError for another type, ArgumentError
+        if it does not fit, and StateError after close(). Does not block. Any thread may call it, one at a
         time.
         """
     def write_uint64(self, value: int, /) -> None:
-        """Writes an int as an unsigned number of 8 bytes. Does not block. Any thread may call it, one at a
+        """Writes an int as an unsigned number of 8 bytes. Raises TypeError for another type, ArgumentError
+        if it does not fit, and StateError after close(). Does not block. Any thread may call it, one at a
         time.
         """
     def write_single(self, value: float, /) -> None:
-        """Writes a float as an IEEE 754 number of 4 bytes, rounded to the nearest. Does not block. Any
+        """Writes a float as an IEEE 754 number of 4 bytes, rounded to the nearest. Raises TypeError for
+        another type, ArgumentError if it does not fit, and StateError after close(). Does not block. Any
         thread may call it, one at a time.
         """
     def write_double(self, value: float, /) -> None:
-        """Writes a float as an IEEE 754 number of 8 bytes. Does not block. Any thread may call it, one at a
-        time.
+        """Writes a float as an IEEE 754 number of 8 bytes. Raises TypeError for another type, and StateError
+        after close(). Does not block. Any thread may call it, one at a time.
         """
     def write_guid(self, value: UUID, /) -> None:
-        """Writes a uuid.UUID as 16 bytes. byte_order applies to its first three fields. Does not block. Any
-        thread may call it, one at a time.
+        """Writes a uuid.UUID as 16 bytes. byte_order applies to its first three fields. Raises TypeError for
+        another type, and StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def write_date_time(self, value: datetime, /) -> None:
         """Writes a datetime with a timezone as 8 bytes: ticks of 100 ns since 1601, UTC.
 
-        Raises ArgumentError for a datetime without a timezone. Does not block. Any thread may call it,
-        one at a time.
+        Raises ArgumentError for a datetime without a timezone, TypeError for another type, and StateError after
+        close(). Does not block. Any thread may call it, one at a time.
         """
     def write_time_span(self, value: timedelta, /) -> None:
         """Writes a timedelta as 8 bytes: ticks of 100 ns.
 
-        Raises ArgumentError for more than 29,227 years. Does not block. Any thread may call it, one at a
-        time.
+        Raises ArgumentError for more than 29,227 years, TypeError for another type, and StateError after
+        close(). Does not block. Any thread may call it, one at a time.
         """
     def write_string(self, value: str, /) -> int:
         """Writes a str in unicode_encoding, and returns its size in bytes, an int.
 
-        It writes no length, no byte order mark and no end mark. Raises ArgumentError for a lone
-        surrogate. Does not block. Any thread may call it, one at a time.
+        It writes no length, no byte order mark and no end mark. Raises ArgumentError for a lone surrogate,
+        TypeError for another type, and StateError after close(). Does not block. Any thread may call it, one at
+        a time.
         """
     def measure_string(self, value: str, /) -> int:
-        """Returns the bytes that write_string() needs for a str, an int. Does not block. Any thread may call
-        it, one at a time.
+        """Returns the bytes that write_string() needs for a str, an int. Raises as write_string() does. Does
+        not block. Any thread may call it, one at a time.
         """
     def store(self) -> int:
         """Writes everything to the stream, and returns the number of bytes, an int.
@@ -871,24 +887,25 @@ class DataWriter:
     def flush(self) -> None:
         """Calls flush() of the stream. It does not store.
 
-        Raises StateError without a stream. Blocks as the stream does. Any thread may call it, one at a
-        time.
+        Raises StateError without a stream. Blocks as the stream does. Any thread may call it, one at a time.
         """
     def detach_buffer(self) -> bytes:
         """Returns everything that is not stored, as bytes. The writer is then empty.
 
-        Raises StateError. Does not block. Any thread may call it, one at a time.
+        Raises StateError after close(). Does not block. Any thread may call it, one at a time.
         """
     def detach_stream(self) -> Any:
         """Returns the stream. close() then leaves it open, and store() raises StateError.
 
-        Raises StateError. Does not block. Any thread may call it, one at a time.
+        Raises StateError after close(), and without a stream. Does not block. Any thread may call it, one at a
+        time.
         """
     def close(self) -> None:
         """Closes the writer and its stream. A second call does nothing.
 
-        Bytes that are not stored are dropped, with a ResourceWarning. Closing a stream of a socket does
-        not close the connection. Raises what the stream's close() raises. Any thread may call it.
+        Bytes that are not stored are dropped, with a ResourceWarning. Closing a stream of a socket does not
+        close the connection. Raises what the stream's close() raises, and blocks as it does. Any thread may
+        call it.
         """
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
@@ -923,20 +940,21 @@ class CookieJar:
         """Sets a cookie. It replaces the cookie of the same name, domain and path.
 
         domain: a host name in ASCII, or an IP address. expires: seconds since 1970; None = a session
-        cookie; a time that has passed removes the cookie. secure: the cookie goes out over wss only, and
-        to
+        cookie; a time that has passed removes the cookie. secure: the cookie goes out over wss only, and to
         this machine. include_subdomains: the subdomains of domain get it too.
-        Raises ArgumentError, which shows nothing of the value, and StateError if the jar is full. Does
-        not
+        Raises ArgumentError, which shows nothing of the value, and StateError if the jar is full. Does not
         block. Any thread may call it.
         """
     def clear(self) -> None:
-        """Removes all cookies. Does not block. Any thread may call it."""
+        """Removes all cookies. Raises StateError in a child after fork(). Does not block. Any thread may
+        call it.
+        """
     def clear_session_cookies(self) -> None:
-        """Removes the cookies whose life no time ends. Does not block. Any thread may call it."""
+        """Removes the cookies whose life no time ends. Raises StateError in a child after fork(). Does not
+        block. Any thread may call it.
+        """
     def load(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], /) -> None:
-        """Adds the cookies of a file in Netscape's form, in place of those of the same name, domain and
-        path.
+        """Adds the cookies of a file in Netscape's form, in place of those of the same name, domain and path.
 
         Raises WebSocketError with os_errno if the file cannot be read, and ArgumentError if it is not a
         cookie file; then it adds nothing. Blocks while it reads. Any thread may call it.
@@ -952,10 +970,9 @@ class CookieJar:
 class WebSocket:
     """The base class of MessageWebSocket and StreamWebSocket. Create one of those.
 
-    An open socket without handlers is closed, with a ResourceWarning, when the last reference to it is
-    dropped. An open
-    socket with handlers stays alive until its closed event has been handled. run_forever() waits
-    for that.
+    An open socket without handlers is closed, with a ResourceWarning, when the last reference to it
+    is dropped. An open socket with handlers stays alive until its closed event has been handled.
+    run_forever() waits for that.
     """
     @property
     def uri(self) -> str | None:
@@ -1021,7 +1038,9 @@ class WebSocket:
         """
     @property
     def response_headers(self) -> Headers:
-        """The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it."""
+        """The headers of the server's reply, a Headers mapping; empty before it has come. Names ignore case.
+        Any thread may read it.
+        """
     @property
     def state(self) -> Literal["new", "connecting", "open", "closing", "closed"]:
         """The state: 'new', 'connecting', 'open', 'closing' or 'closed'. Any thread may read it."""
@@ -1040,10 +1059,14 @@ class WebSocket:
         """
     @property
     def close_reason(self) -> str:
-        """The peer's close reason, or a text about how the connection was lost. Any thread may read it."""
+        """The peer's close reason, or a text about how the connection was lost, a str; '' before the
+        connection has ended. Any thread may read it.
+        """
     @property
     def was_clean(self) -> bool:
-        """Whether both close frames were exchanged. Any thread may read it."""
+        """Whether both close frames were exchanged, a bool; False before the connection has ended. Any
+        thread may read it.
+        """
     @property
     def control(self) -> _Control:
         """The options of this socket, as attributes. Any thread may use it."""
@@ -1272,8 +1295,7 @@ class MessageWebSocket(WebSocket):
         compress: True compresses the message whatever its size, if the server has accepted compression.
         False does not compress it. The default is None, by control.compression_threshold.
         timeout: seconds without progress. None = no limit; the default is control.send_timeout.
-        With timeout=0 the call does not wait, as try_send(), and raises WebSocketTimeout in place of
-        False.
+        With timeout=0 the call does not wait, as try_send(), and raises WebSocketTimeout in place of False.
         Raises WebSocketTimeout, ConnectionClosed, StateError, and ArgumentError for text that is not
         UTF-8, also for a str with lone surrogates. If a part of the message is sent already, a timeout
         drops the connection and raises ConnectionClosed. An exception after the first fragment of an
@@ -1326,8 +1348,7 @@ class MessageWebSocket(WebSocket):
 
         value: what dumps takes.
         timeout, compress: as for send().
-        dumps: a function that returns the JSON of a value, a str or UTF-8 bytes, such as orjson.dumps.
-        The
+        dumps: a function that returns the JSON of a value, a str or UTF-8 bytes, such as orjson.dumps. The
         default is None: json.dumps, which raises ValueError for nan and inf here.
         Raises every exception of dumps, before anything is sent. Raises and blocks as send() does.
         Any thread and any handler may call it.
@@ -1353,8 +1374,7 @@ class MessageWebSocket(WebSocket):
 
         data: a str is sent as text, a bytes-like object as binary.
         text, compress: as for send().
-        The socket queues what the kernel does not take at once, up to control.send_high_water_mark, or
-        one
+        The socket queues what the kernel does not take at once, up to control.send_high_water_mark, or one
         larger message, and the service thread writes it. False means that the queue has no room, or that
         another thread is sending; nothing was sent. on_writable is called when there is room again.
         Raises ConnectionClosed, StateError, ArgumentError, as send() does. Does not block. Any thread and
@@ -1394,11 +1414,9 @@ class MessageWebSocket(WebSocket):
 
         With receive_mode='partial' it returns as soon as the message begins to arrive, and needs the same
         memory for a message of any size. In full mode it returns when the whole message has arrived.
-        timeout: seconds until the message begins. None = no limit; the default is
-        control.receive_timeout,
+        timeout: seconds until the message begins. None = no limit; the default is control.receive_timeout,
         which also limits each read of the stream.
-        The next receive, in any thread, skips what the program has not read of the message. Calls that
-        wait
+        The next receive, in any thread, skips what the program has not read of the message. Calls that wait
         for a message already wait until the message has been read.
         Raises as recv() does. Blocks until a message has begun. Any thread may call it.
         """

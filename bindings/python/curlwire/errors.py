@@ -151,6 +151,19 @@ def _cause(reason: str, status: WebErrorStatus, os_errno: int) -> OSError:
     return (TimeoutError if status is WebErrorStatus.TIMEOUT else ConnectionAbortedError)(reason)
 
 
+def timed_out(seconds: float | None, what: str, option: str | None = None) -> WebSocketTimeout:
+    """Makes the exception for a call that has waited as long as it may, with the text of the core.
+
+    option: the control that sets the limit; None if the program gave it to the call.
+    """
+    control = f" ({option})" if option else ""
+    return WebSocketTimeout(
+        f"timed out after {seconds:g} s waiting for {what}{control}: call again, or wait longer",
+        status=WebErrorStatus.TIMEOUT,
+        option=option,
+    )
+
+
 def make_error(
     core_status: str,
     message: str,

@@ -275,7 +275,7 @@ class Information:
         return Statistics(*self._socket._statistics)
 
     @property
-    def state(self) -> str:
+    def state(self) -> Literal["new", "connecting", "open", "closing", "closed"]:
         """The state: 'new', 'connecting', 'open', 'closing' or 'closed'."""
         return self._socket.state
 

@@ -18,7 +18,7 @@ from curlwire import reconnect_policy
 from curlwire._core import MessageWebSocket
 from curlwire.connecting import add_headers
 from curlwire.defaults import Default
-from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
+from curlwire.errors import ConnectionClosed, StateError, WebSocketError, WebSocketTimeout
 from curlwire.reconnect_policy import (
     Attempts,
     ProgramError,
@@ -80,7 +80,10 @@ class Driver(DriverBase[MessageWebSocket]):
                 self.thread.start()
             except RuntimeError as error:
                 self.thread, self.state = None, "new"
-                raise StateError(f"cannot start the thread that connects: {error}") from error
+                raise WebSocketError(
+                    f"cannot start the thread that connects ({error}): end other threads, or raise the limit "
+                    "on threads (ulimit -u)"
+                ) from error
             self.keep_owner(self.owner())
         with _drivers_lock:
             _drivers.add(self)

@@ -270,7 +270,10 @@ class Unsent:
 
     def text_of_loss(self) -> str:
         """Returns the error text about messages that will never be sent."""
-        return f"{len(self)} messages of {self.size_bytes} bytes were kept for a connection and not sent"
+        return (
+            f"{len(self)} messages of {self.size_bytes} bytes were kept for a connection and not sent: send "
+            "them again on a new socket"
+        )
 
 
 def checked_unsent(unsent: str, limit_bytes: int) -> Unsent | None:

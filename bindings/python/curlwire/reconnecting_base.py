@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from curlwire._core import MessageReceivedEventArgs, MessageWebSocket, MessageWebSocketControl
 from curlwire.connecting import add_headers
-from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
+from curlwire.errors import ConnectionClosed, StateError, timed_out
 from curlwire.information import ClosedEventArgs
 from curlwire.reconnect_policy import KEPT_SOCKETS, Attempts, Target, Unsent, closed_here
 
@@ -34,7 +34,7 @@ def end_of(ws: MessageWebSocket) -> ConnectionClosed:
     error = ws._end_error()
     if isinstance(error, ConnectionClosed):
         return error
-    reason = "the connection has ended" if error is None else str(error)  # such as a StateError
+    reason = "the connection has ended: connect again" if error is None else str(error)  # such as a StateError
     return ConnectionClosed(reason, code=1006, reason=reason)
 
 
@@ -77,20 +77,22 @@ class DriverBase(Generic[_Socket]):
     def check_receiving(self) -> None:
         """Raises StateError if messages go to a handler."""
         if self.handles_messages():
-            raise StateError("on_message_received is set, so messages go to that handler")
+            raise StateError(
+                "on_message_received gets the messages: receive them there, or make a socket without it"
+            )
 
     def check_new(self) -> None:
         """Raises StateError for a second connect()."""
         if self.state != "new":
-            raise StateError(f"connect() on a socket that is {self.state}: a socket connects once")
+            raise StateError(
+                f"connect() on a socket that is {self.state}; a socket connects once: make a new socket"
+            )
 
     def left(self, deadline: Deadline, what: str) -> float | None:
         """Returns the seconds that are left, or raises WebSocketTimeout at the deadline. None = no limit."""
         left = deadline.left()
         if left is not None and left <= 0:
-            raise WebSocketTimeout(
-                f"timed out after {deadline.seconds:g} s while waiting for {what}; the socket is {self.state}"
-            )
+            raise timed_out(deadline.seconds, f"{what}, because the socket is {self.state}")
         return left
 
     def room_text(self) -> str:

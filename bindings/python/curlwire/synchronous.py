@@ -44,11 +44,11 @@ def check_call(name: str) -> None:
 
 def _refuse(handler: object, what: str, instead: str) -> NoReturn:
     name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
-    raise TypeError(f"cannot use {name} as a handler f(ws, args), because it {what}. {instead}")
+    raise TypeError(f"cannot use {name} as a handler f(ws, args), because it {what}: {instead}")
 
 
 _FROM_A_PLAIN_ONE = (
-    "Let a plain function start the coroutine in its event loop: "
+    "let a plain function start the coroutine in its event loop: "
     "asyncio.run_coroutine_threadsafe(coroutine, loop)"
 )
 
@@ -72,7 +72,7 @@ def check_handler(handler: Callable[..., object]) -> None:
         if flags & _IS_COROUTINE:
             _refuse(function, "is an 'async def' function, which nothing would await", _FROM_A_PLAIN_ONE)
         if flags & _GENERATOR:
-            _refuse(function, "is a generator function, which nothing would run", "Take the 'yield' out of it")
+            _refuse(function, "is a generator function, which nothing would run", "take the 'yield' out of it")
 
 
 def check_result(handler: object, result: object) -> None:

@@ -146,7 +146,9 @@ async def validate_soon(core: WebSocket, owner: object, handler: Callable[..., o
 
 
 def _refuse_without_handler() -> NoReturn:
-    raise StateError("there is no handler any more, so the certificate is rejected")
+    raise StateError(
+        "there is no handler any more, so the certificate is rejected: keep the socket until connect() returns"
+    )
 
 
 def validate(socket: WebSocket, handler: Callable[..., object] | None) -> None:

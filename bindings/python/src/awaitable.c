@@ -111,7 +111,7 @@ PyObject *done_take(PyObject *self)
     if (d->is_shared)
         return Py_NewRef(Py_None);
     if (d->is_used) {
-        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine: call the method again");
         return NULL;
     }
     d->is_used = true;

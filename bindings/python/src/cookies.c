@@ -378,10 +378,12 @@ PyDoc_STRVAR(save_doc,
 static PyMethodDef methods[] = {
     {"set", (PyCFunction)(void (*)(void))jar_set, METH_VARARGS | METH_KEYWORDS, set_doc},
     {"clear", jar_clear, METH_NOARGS,
-     "clear($self, /)\n--\n\nRemoves all cookies. Does not block. Any thread may call it."},
-    {"clear_session_cookies", jar_clear_session, METH_NOARGS,
-     "clear_session_cookies($self, /)\n--\n\nRemoves the cookies whose life no time ends. Does not block. Any "
+     "clear($self, /)\n--\n\nRemoves all cookies. Raises StateError in a child after fork(). Does not block. "
+     "Any "
      "thread may call it."},
+    {"clear_session_cookies", jar_clear_session, METH_NOARGS,
+     "clear_session_cookies($self, /)\n--\n\nRemoves the cookies whose life no time ends. Raises StateError in "
+     "a child after fork(). Does not block. Any thread may call it."},
     {"load", jar_load, METH_O, load_doc},
     {"save", (PyCFunction)(void (*)(void))jar_save, METH_VARARGS | METH_KEYWORDS, save_doc},
     {"__reduce_ex__", refuse_copy, METH_O, refuse_copy_doc},

@@ -161,7 +161,7 @@ bool data_parse_choice(module_state *state, PyObject *value, enum_index index, c
                        const char *const words[], const char *takes, long *number)
 {
     if (value == NULL) {
-        PyErr_Format(PyExc_AttributeError, "%s cannot be deleted", what);
+        PyErr_Format(PyExc_AttributeError, "%s cannot be deleted; set a value instead", what);
         return false;
     }
     int is_member = PyObject_IsInstance(value, state->enums[index]);

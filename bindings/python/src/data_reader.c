@@ -165,7 +165,7 @@ PyDoc_STRVAR(detach_buffer_doc,
              "detach_buffer($self, /)\n--\n\n"
              "Returns all bytes that were not read, also those that were read ahead, as bytes. "
              "The reader is then empty.\n\n"
-             "Raises StateError. Does not block. Any thread may call it, one at a time.");
+             "Raises StateError after close(). Does not block. Any thread may call it, one at a time.");
 
 static PyObject *reader_detach_buffer(PyObject *self, PyObject *Py_UNUSED(none))
 {
@@ -305,8 +305,10 @@ static PyObject *reader_repr(PyObject *self)
     return PyUnicode_FromFormat("<curlwire.DataReader, %zu bytes to read>", r->loaded - r->start);
 }
 
-#define NEEDS(bytes) \
-    " Raises EOFError if fewer than " bytes " are loaded. Any thread may call it, one at a time."
+#define NEEDS(bytes)                                                         \
+    " Raises EOFError if fewer than " bytes                                  \
+    " are loaded, and StateError after close(). Does not block. Any thread " \
+    "may call it, one at a time."
 #define TAKES_NOTHING(name) name "($self, /)\n--\n\n"
 
 static PyMethodDef methods[] = {
@@ -363,13 +365,14 @@ static PyMethodDef methods[] = {
     {"detach_stream", data_detach_stream, METH_NOARGS,
      "detach_stream($self, /)\n--\n\n"
      "Returns the stream. close() then leaves it open. Loaded bytes can still be read.\n\n"
-     "Bytes that were read ahead stay in the reader: detach_buffer() returns them. Raises StateError. Does not "
-     "block. Any thread may call it, one at a time."},
+     "Bytes that were read ahead stay in the reader: detach_buffer() returns them. Raises StateError after "
+     "close(), and "
+     "without a stream. Does not block. Any thread may call it, one at a time."},
     {"close", reader_close, METH_NOARGS,
      "close($self, /)\n--\n\n"
      "Closes the reader and its stream. A second call does nothing.\n\n"
-     "Closing a stream of a socket does not close the connection. Raises what the stream's close() raises. Any "
-     "thread may call it."},
+     "Closing a stream of a socket does not close the connection. Raises what the stream's close() raises, and "
+     "blocks as it does. Any thread may call it."},
     {"__enter__", data_enter, METH_NOARGS, "__enter__($self, /)\n--\n\nReturns the reader."},
     {"__exit__", reader_exit, METH_VARARGS, "__exit__($self, /, *args)\n--\n\nCalls close()."},
     {NULL, NULL, 0, NULL}};
@@ -380,8 +383,7 @@ static PyGetSetDef members[] = {
     DATA_SETTINGS,
     {"input_stream_options", get_options, set_options,
      "How load() waits, as InputStreamOptions. Default NONE. The words 'none', 'partial' and 'read_ahead' set "
-     "it "
-     "too.",
+     "it too.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 

@@ -46,7 +46,8 @@ static bool write_all(data_writer *w, PyObject *stream, PyObject *bytes, size_t 
         if (blocks || (overflow == 0 && count == 0)) {
             PyErr_Format(
                 PyExc_BlockingIOError,
-                "write() of the stream took no byte, because it would block; %zu of %zu bytes are stored",
+                "write() of the stream took no byte, because it would block; %zu of %zu bytes are stored: call "
+                "store() again later",
                 *done, len_bytes);
             return false;
         }
@@ -199,63 +200,70 @@ static PyObject *writer_repr(PyObject *self)
 
 #define RULE              " Does not block. Any thread may call it, one at a time."
 #define TAKES_VALUE(name) name "($self, value, /)\n--\n\n"
+#define TYPED             " Raises TypeError for another type, and StateError after close()."
+#define FITS \
+    " Raises TypeError for another type, ArgumentError if it does not fit, and StateError after close()."
 
 static PyMethodDef methods[] = {
-    {"write_byte", write_byte, METH_O, TAKES_VALUE("write_byte") "Writes an int of 0 to 255 as a byte." RULE},
-    {"write_bytes", write_bytes, METH_O, TAKES_VALUE("write_bytes") "Writes a bytes-like object." RULE},
+    {"write_byte", write_byte, METH_O,
+     TAKES_VALUE("write_byte") "Writes an int of 0 to 255 as a byte." FITS RULE},
+    {"write_bytes", write_bytes, METH_O, TAKES_VALUE("write_bytes") "Writes a bytes-like object." TYPED RULE},
     {"write_buffer", FAST(write_buffer), METH_VARARGS | METH_KEYWORDS, write_buffer_doc},
     {"write_boolean", write_boolean, METH_O,
-     TAKES_VALUE("write_boolean") "Writes a bool as a byte, 1 or 0." RULE},
+     TAKES_VALUE("write_boolean") "Writes a bool as a byte, 1 or 0." TYPED RULE},
     {"write_int16", write_int16, METH_O,
-     TAKES_VALUE("write_int16") "Writes an int as a signed number of 2 bytes." RULE},
+     TAKES_VALUE("write_int16") "Writes an int as a signed number of 2 bytes." FITS RULE},
     {"write_int32", write_int32, METH_O,
-     TAKES_VALUE("write_int32") "Writes an int as a signed number of 4 bytes." RULE},
+     TAKES_VALUE("write_int32") "Writes an int as a signed number of 4 bytes." FITS RULE},
     {"write_int64", write_int64, METH_O,
-     TAKES_VALUE("write_int64") "Writes an int as a signed number of 8 bytes." RULE},
+     TAKES_VALUE("write_int64") "Writes an int as a signed number of 8 bytes." FITS RULE},
     {"write_uint16", write_uint16, METH_O,
-     TAKES_VALUE("write_uint16") "Writes an int as an unsigned number of 2 bytes." RULE},
+     TAKES_VALUE("write_uint16") "Writes an int as an unsigned number of 2 bytes." FITS RULE},
     {"write_uint32", write_uint32, METH_O,
-     TAKES_VALUE("write_uint32") "Writes an int as an unsigned number of 4 bytes." RULE},
+     TAKES_VALUE("write_uint32") "Writes an int as an unsigned number of 4 bytes." FITS RULE},
     {"write_uint64", write_uint64, METH_O,
-     TAKES_VALUE("write_uint64") "Writes an int as an unsigned number of 8 bytes." RULE},
+     TAKES_VALUE("write_uint64") "Writes an int as an unsigned number of 8 bytes." FITS RULE},
     {"write_single", write_single, METH_O,
      TAKES_VALUE(
-         "write_single") "Writes a float as an IEEE 754 number of 4 bytes, rounded to the nearest." RULE},
+         "write_single") "Writes a float as an IEEE 754 number of 4 bytes, rounded to the nearest." FITS RULE},
     {"write_double", write_double, METH_O,
-     TAKES_VALUE("write_double") "Writes a float as an IEEE 754 number of 8 bytes." RULE},
+     TAKES_VALUE("write_double") "Writes a float as an IEEE 754 number of 8 bytes." TYPED RULE},
     {"write_guid", write_guid, METH_O,
      TAKES_VALUE(
-         "write_guid") "Writes a uuid.UUID as 16 bytes. byte_order applies to its first three fields." RULE},
+         "write_guid") "Writes a uuid.UUID as 16 bytes. byte_order applies to its first three fields." TYPED
+         RULE},
     {"write_date_time", write_date_time, METH_O,
      TAKES_VALUE(
          "write_date_time") "Writes a datetime with a timezone as 8 bytes: ticks of 100 ns since 1601, UTC.\n\n"
-                            "Raises ArgumentError for a datetime without a timezone." RULE},
+                            "Raises ArgumentError for a datetime without a timezone, TypeError for "
+                            "another type, and StateError after close()." RULE},
     {"write_time_span", write_time_span, METH_O,
      TAKES_VALUE("write_time_span") "Writes a timedelta as 8 bytes: ticks of 100 ns.\n\n"
-                                    "Raises ArgumentError for more than 29,227 years." RULE},
+                                    "Raises ArgumentError for more than 29,227 years, TypeError for another "
+                                    "type, and StateError after close()." RULE},
     {"write_string", write_string, METH_O,
      TAKES_VALUE(
          "write_string") "Writes a str in unicode_encoding, and returns its size in bytes, an int.\n\n"
                          "It writes no length, no byte order mark and no end mark. Raises ArgumentError for a "
-                         "lone surrogate." RULE},
+                         "lone surrogate, TypeError for another type, and StateError after close()." RULE},
     {"measure_string", measure_string, METH_O,
-     TAKES_VALUE("measure_string") "Returns the bytes that write_string() needs for a str, an int." RULE},
+     TAKES_VALUE("measure_string") "Returns the bytes that write_string() needs for a str, an int. Raises as "
+                                   "write_string() does." RULE},
     {"store", writer_store, METH_NOARGS, store_doc},
     {"flush", writer_flush, METH_NOARGS,
      "flush($self, /)\n--\n\nCalls flush() of the stream. It does not store.\n\nRaises StateError without a "
-     "stream. "
-     "Blocks as the stream does. Any thread may call it, one at a time."},
+     "stream. Blocks as the stream does. Any thread may call it, one at a time."},
     {"detach_buffer", writer_detach_buffer, METH_NOARGS,
      "detach_buffer($self, /)\n--\n\nReturns everything that is not stored, as bytes. The writer is then "
-     "empty.\n\nRaises StateError." RULE},
+     "empty.\n\nRaises StateError after close()." RULE},
     {"detach_stream", data_detach_stream, METH_NOARGS,
      "detach_stream($self, /)\n--\n\nReturns the stream. close() then leaves it open, and store() raises "
-     "StateError.\n\nRaises StateError." RULE},
+     "StateError.\n\nRaises StateError after close(), and without a stream." RULE},
     {"close", writer_close, METH_NOARGS,
      "close($self, /)\n--\n\nCloses the writer and its stream. A second call does nothing.\n\n"
      "Bytes that are not stored are dropped, with a ResourceWarning. Closing a stream of a socket does not "
-     "close "
-     "the connection. Raises what the stream's close() raises. Any thread may call it."},
+     "close the connection. Raises what the stream's close() raises, and blocks as it "
+     "does. Any thread may call it."},
     {"__enter__", data_enter, METH_NOARGS, "__enter__($self, /)\n--\n\nReturns the writer."},
     {"__exit__", writer_exit, METH_VARARGS, "__exit__($self, /, *args)\n--\n\nCalls close()."},
     {NULL, NULL, 0, NULL}};

@@ -243,13 +243,13 @@ PyObject *write_bytes(PyObject *self, PyObject *value)
     return result;
 }
 
-const char write_buffer_doc[] = PyDoc_STR(
-    "write_buffer($self, /, buffer, start=0, count=None)\n--\n\n"
-    "Writes a bytes-like object, or a part of it.\n\n"
-    "start: an int, the first byte. Default 0.\n"
-    "count: an int, the number of bytes. Default None: up to the end.\n"
-    "Raises TypeError, ArgumentError and StateError. Does not block. Any thread may call it, one at a\n"
-    "time.");
+const char write_buffer_doc[] =
+    PyDoc_STR("write_buffer($self, /, buffer, start=0, count=None)\n--\n\n"
+              "Writes a bytes-like object, or a part of it.\n\n"
+              "start: an int, the first byte. Default 0.\n"
+              "count: an int, the number of bytes. Default None: up to the end.\n"
+              "Raises TypeError for another type, ArgumentError for a part that the object does not have, and\n"
+              "StateError after close(). Does not block. Any thread may call it, one at a time.");
 
 PyObject *write_buffer(PyObject *self, PyObject *args, PyObject *keywords)
 {

@@ -135,14 +135,12 @@ static PyMethodDef args_methods[] = {
      "get_data_reader($self, /)\n--\n\n"
      "Returns a new DataReader of the payload, without a copy. All its bytes are loaded.\n\n"
      "In partial mode the payload is a part of the message. Each call returns a reader that begins at the "
-     "start, "
-     "also after the handler has returned. Does not block. Any thread may call it."},
+     "start, also after the handler has returned. Does not block. Any thread may call it."},
     {"get_data_stream", args_get_data_stream, METH_NOARGS,
      "get_data_stream($self, /)\n--\n\n"
      "Returns a new io.BytesIO of the payload: a file object with a copy of the bytes, also for text.\n\n"
      "In partial mode the payload is a part of the message. Each call returns a stream that begins at the "
-     "start, "
-     "also after the handler has returned. Does not block. Any thread may call it."},
+     "start, also after the handler has returned. Does not block. Any thread may call it."},
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef args_members[] = {

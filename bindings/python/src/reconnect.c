@@ -90,7 +90,7 @@ static PyObject *reconnect_set(PyObject *self, PyObject *args)
                      settings[i].is_time ? "0.001 to 2147483.647 seconds" : "1 to 2147483647");
         return NULL;
     }
-    PyErr_Format(PyExc_TypeError, "there is no setting %s", name);
+    PyErr_Format(PyExc_TypeError, "there is no setting %s; use a field of ReconnectPolicy", name);
     return NULL;
 }
 

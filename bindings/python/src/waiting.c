@@ -133,7 +133,7 @@ static PySendResult receiving_send(PyObject *self, PyObject *Py_UNUSED(value), P
     if (r->phase == PHASE_WOKEN)
         return finish(r, result);
     if (r->phase == PHASE_USED || r->phase == PHASE_CANCELLED) {
-        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine: call the method again");
         return PYGEN_ERROR;
     }
     if (r->phase == PHASE_NEW)

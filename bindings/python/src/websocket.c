@@ -386,7 +386,9 @@ static PyGetSetDef attributes[] = {
     {"_statistics", information_statistics, NULL,
      "What curlwire has counted for this socket: the arguments of Statistics.", NULL},
     {"response_headers", information_headers, NULL,
-     "The headers of the server's reply, a Headers mapping. Names ignore case. Any thread may read it.", NULL},
+     "The headers of the server's reply, a Headers mapping; empty before it has come. Names ignore case. Any "
+     "thread may read it.",
+     NULL},
     {"bandwidth_statistics", information_bandwidth, NULL,
      "The speed of the connection, a BandwidthStatistics. Any thread may read it.", NULL},
     INFO("_tls_version", CW_INFO_TLS_VERSION, "The version of TLS, such as 'TLSv1.3'; None without TLS."),
@@ -411,9 +413,13 @@ static PyGetSetDef attributes[] = {
      "1006 if the connection was lost. Any thread may read it.",
      NULL},
     {"close_reason", information_close_reason, NULL,
-     "The peer's close reason, or a text about how the connection was lost. Any thread may read it.", NULL},
+     "The peer's close reason, or a text about how the connection was lost, a str; '' before the connection "
+     "has ended. Any thread may read it.",
+     NULL},
     {"was_clean", information_was_clean, NULL,
-     "Whether both close frames were exchanged. Any thread may read it.", NULL},
+     "Whether both close frames were exchanged, a bool; False before the connection has ended. Any thread may "
+     "read it.",
+     NULL},
     {"control", get_control, NULL, "The options of this socket, as attributes. Any thread may use it.", NULL},
     {"information", get_by_helper, NULL,
      "An Information object with uri, effective_uri, protocol, extensions, local_address, remote_address, "
@@ -454,12 +460,12 @@ static PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(websocket, weak_references), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};
 
-PyDoc_STRVAR(websocket_doc,
-             "The base class of MessageWebSocket and StreamWebSocket. Create one of those.\n\n"
-             "An open socket without handlers is closed, with a ResourceWarning, when the last reference to it "
-             "is dropped. An open\n"
-             "socket with handlers stays alive until its closed event has been handled. run_forever() waits\n"
-             "for that.");
+PyDoc_STRVAR(
+    websocket_doc,
+    "The base class of MessageWebSocket and StreamWebSocket. Create one of those.\n\n"
+    "An open socket without handlers is closed, with a ResourceWarning, when the last reference to it\n"
+    "is dropped. An open socket with handlers stays alive until its closed event has been handled.\n"
+    "run_forever() waits for that.");
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)websocket_doc},
                               {Py_tp_dealloc, SLOT(websocket_dealloc)},

@@ -17,8 +17,8 @@ cw_status cw_socket_ask_certificate(cw_socket *s, bool asks)
     if (cw__socket_state(s) == CW_STATE_NEW)
         s->question.is_on = asks;
     else
-        status = cw__fail(CW_INVALID_STATE, "a connect has begun: decide before it whether it asks about the "
-                                            "server's certificate");
+        status = cw__fail(CW_INVALID_STATE, "the handler for the server's certificate cannot change once a "
+                                            "connect has begun: set it before connect");
     cw__mutex_unlock(&s->lock);
     return status;
 }

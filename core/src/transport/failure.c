@@ -131,6 +131,17 @@ static void put_errno(writer *w, int os_errno)
     put(w, strerror(os_errno));
 }
 
+/* ":8765", for the server. The name of a proxy has its port. */
+static void put_port(writer *w, const cw__failure *f)
+{
+    char port[16];
+
+    if (f->at_proxy || f->port == 0)
+        return;
+    (void)snprintf(port, sizeof port, ":%u", f->port);
+    put(w, port);
+}
+
 static bool is_set(const char *text) { return text && *text; }
 
 static void put_expanded(writer *w, const char *text, const party *p)
@@ -155,6 +166,9 @@ static void put_expanded(writer *w, const char *text, const party *p)
             break;
         case '%':
             put_errno(w, p->f->os_errno);
+            break;
+        case '+':
+            put_port(w, p->f);
             break;
         case '!':
             put(w, p->path);
@@ -416,7 +430,7 @@ static const meaning *meaning_of_code(const cw__failure *f)
          "libcurl refuses the URI: write it as in wss://host/path"},
         {CURLE_COULDNT_RESOLVE_PROXY, 0, "the host of the proxy ^ cannot be resolved: check #"},
         {CURLE_COULDNT_RESOLVE_HOST, 0, "the host ~ cannot be resolved: check its spelling, and the network"},
-        {CURLE_COULDNT_CONNECT, 0, "cannot connect to $%; check host and port, and that & runs"},
+        {CURLE_COULDNT_CONNECT, 0, "cannot connect to $+%; check host and port, and that & runs"},
         {CURLE_SSL_CONNECT_ERROR, 0, "the TLS handshake with $ failed%; see the log of &"},
         {CURLE_OPERATION_TIMEDOUT, 0,
          "$ did not answer in time (connect_timeout): check the network, or raise connect_timeout"},

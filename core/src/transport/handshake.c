@@ -270,7 +270,7 @@ static cw_status find_authorities(cw__handshake *h, const cw__handshake_settings
 }
 
 /* Reads host and port of the URI by libcurl's parser, which knows the forms of IP addresses. */
-static CURLcode read_host(cw__handshake *h, unsigned *port)
+static CURLcode read_host(cw__handshake *h)
 {
     CURLU *parts = curl_url();
     char *digits = NULL;
@@ -281,7 +281,7 @@ static CURLcode read_host(cw__handshake *h, unsigned *port)
         code = curl_url_get(parts, CURLUPART_HOST, &h->host, 0);
     if (code == CURLUE_OK)
         code = curl_url_get(parts, CURLUPART_PORT, &digits, CURLU_DEFAULT_PORT);
-    *port = code == CURLUE_OK ? (unsigned)strtoul(digits, NULL, 10) : 0;
+    h->port = code == CURLUE_OK ? (unsigned)strtoul(digits, NULL, 10) : 0;
     curl_free(digits);
     curl_url_cleanup(parts);
     return code == CURLUE_OK              ? CURLE_OK
@@ -327,7 +327,6 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     CURLcode code = CURLE_OUT_OF_MEMORY;
     cw_status status = CW_OK;
     const char *peer;
-    unsigned port = 0;
 
     h->offer = settings->compression;
     h->is_to_tls = settings->uri->is_secure;
@@ -355,9 +354,9 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     h->protocols = cw__strndup(settings->protocols, strlen(settings->protocols));
     h->base = cw__uri_base(settings->uri);
     if (h->easy && h->protocols && h->base)
-        code = read_host(h, &port);
+        code = read_host(h);
     if (code == CURLE_OK)
-        status = cw__proxy_prepare(h, port, variable);
+        status = cw__proxy_prepare(h, h->port, variable);
     if (code == CURLE_OK && status == CW_OK)
         status = cw__guard_check_proxy(h, settings);
     if (code == CURLE_OK && status == CW_OK)
@@ -371,7 +370,7 @@ static cw_status fill(cw__handshake *h, const cw__handshake_settings *settings)
     if (!cw__reach_has_own_socket(&h->reach) && !(peer && strchr(peer, '%')))
         use_race(h, settings->race);
     if (code == CURLE_OK)
-        code = cw__tls_options_rename(h, settings, port);
+        code = cw__tls_options_rename(h, settings, h->port);
     if (code == CURLE_OK)
         code = set_options(h, settings);
     return code == CURLE_OK ? CW_OK : cannot_create(h, code);

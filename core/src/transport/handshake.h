@@ -233,6 +233,7 @@ struct cw__handshake {
     char *url;                     /* the same with tls_server_name for the host; NULL = that is unset */
     struct curl_slist *connect_to; /* the URI's host and port, in libcurl's form, if url is set */
     char *host;                    /* the URI's host, for error messages */
+    unsigned port;                 /* the URI's port, for error messages */
     cw__proxy proxy, pre_proxy;
     struct curl_slist *proxy_headers;
     bool is_past_pre_proxy;            /* there is no proxy in front of the proxy, or it has let us through */

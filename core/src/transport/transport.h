@@ -64,6 +64,7 @@ typedef struct cw__failure {
     long verify_result;              /* CURLINFO_SSL_VERIFYRESULT, or CURLINFO_PROXY_SSL_VERIFYRESULT */
     const char *text;                /* libcurl's */
     const char *host;                /* the host of the URI */
+    unsigned port;                   /* the port of the URI; 0 = not known */
     const char *server_name;         /* tls_server_name; NULL or empty = host */
     const char *proxy;               /* "host:port" of the proxy; NULL = none is used */
     const char *source;              /* the variable or control that names the proxy */

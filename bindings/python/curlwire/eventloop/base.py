@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from curlwire import _core
 from curlwire.defaults import DEFAULT, Default
-from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
+from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout, timed_out
 from curlwire.eventloop.batching import Batch
 from curlwire.eventloop.facts import Core
 from curlwire.eventloop.handlers import Handlers
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _CONNECTED, _CONNECT_FAILED, _CLOSED, _WRITABLE, _READABLE = 8, 16, 2, 4, 128  # the values of cw_event_type
 _CERTIFICATE, _TRACE, _PONG = 32, 64, 512
 _EVENTS = _CONNECTED | _CONNECT_FAILED | _CLOSED | _WRITABLE | _READABLE | _CERTIFICATE | _PONG
-TIMEOUT = _core.WebErrorStatus.TIMEOUT
 _GONE = 1011  # the close code of a block that an exception leaves
 
 _T = TypeVar("_T")
@@ -244,10 +243,12 @@ class Socket(Handlers[Core]):
         finally:
             self._changes.remove(future)
 
-    async def _until(self, attempt: Callable[[], _T | None], timeout: float | None, what: str) -> _T:
+    async def _until(
+        self, attempt: Callable[[], _T | None], timeout: float | None, what: str, option: str | None = None
+    ) -> _T:
         """Returns the first result of attempt() that is not None. The loop calls it when data has come.
 
-        what: what it waits for, for the WebSocketTimeout.
+        what, option: what it waits for, and the control that sets the timeout, for the WebSocketTimeout.
         """
         self._check_alone()
         loop = self._loop()
@@ -264,9 +265,7 @@ class Socket(Handlers[Core]):
                 self._give_back(waiter.future)
                 if isinstance(error, WebSocketTimeout) or timeout is None:
                     raise
-                raise WebSocketTimeout(
-                    f"timed out after {timeout:g} s while waiting for {what}", status=TIMEOUT
-                ) from None
+                raise timed_out(timeout, what, option) from None
             except BaseException:
                 self._give_back(waiter.future)
                 raise
@@ -355,10 +354,7 @@ class Socket(Handlers[Core]):
                     while self._is_in_hub and not self._has_ended:
                         await self._change()
             except TimeoutError:
-                raise WebSocketTimeout(
-                    f"timed out after {timeout:g} s while waiting for the end of the connection",
-                    status=TIMEOUT,
-                ) from None
+                raise timed_out(timeout, "the end of the connection") from None
         if self._has_ended:
             self._core.wait_closed(0)
             self._check_written()
@@ -394,12 +390,8 @@ class Socket(Handlers[Core]):
             async with loop.timeout(limit):
                 return cast(float, await waiter.future)
         except TimeoutError:
-            raise WebSocketTimeout(
-                f"timed out after {limit:g} s while waiting for a pong; "
-                "pass timeout=None to wait without a limit",
-                status=TIMEOUT,
-                option="ping_timeout" if isinstance(timeout, Default) else None,
-            ) from None
+            option = "ping_timeout" if timeout is DEFAULT else None
+            raise timed_out(limit, "a pong", option) from None
         finally:
             self._pings.remove(waiter)
             ping.end()
@@ -453,10 +445,8 @@ class Socket(Handlers[Core]):
             async with loop.timeout(limit):
                 await self._writable
         except TimeoutError:
-            raise WebSocketTimeout(
-                f"the connection took no byte for {limit:g} s (send_timeout): the server does not read",
-                status=TIMEOUT,
-            ) from None
+            option = "send_timeout" if timeout is DEFAULT else None
+            raise timed_out(limit, "the server to take data", option) from None
         finally:
             self._writable = None
 

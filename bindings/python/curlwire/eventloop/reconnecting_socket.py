@@ -229,7 +229,9 @@ class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
         """
         ws = self.socket
         if ws is None:
-            raise StateError(f"there is no connection to ping: the socket is {self.state}")
+            raise StateError(
+                f"there is no connection to ping, because the socket is {self.state}: ping while it is open"
+            )
         return await ws.ping(timeout)
 
     # ---- facts

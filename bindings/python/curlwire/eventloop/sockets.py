@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from curlwire import _core, json_messages
 from curlwire.defaults import DEFAULT, Default
-from curlwire.errors import ConnectionClosed, WebSocketTimeout
-from curlwire.eventloop.base import TIMEOUT, MessageCore, Socket, StreamCore
+from curlwire.errors import ConnectionClosed, WebSocketTimeout, timed_out
+from curlwire.eventloop.base import MessageCore, Socket, StreamCore
 from curlwire.eventloop.fragments import send_items
 from curlwire.eventloop.handlers import checked
 from curlwire.eventloop.hub import Task
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 _VALUE, _BUFFER, _ARGS = 0, 1, 2  # the forms of a message that the core knows
 _MANY = 128  # messages that send_many() takes from its iterable at once
+
+
+def _option(timeout: float | Default | None) -> str | None:
+    """Returns the control that limits a receive, for its WebSocketTimeout."""
+    return "receive_timeout" if timeout is DEFAULT else None
 
 
 class MessageWebSocket(Socket[_core.MessageWebSocket]):
@@ -74,9 +79,7 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
             async with self._loop().timeout(limit):
                 return await receiving
         except TimeoutError:
-            raise WebSocketTimeout(
-                f"timed out after {limit:g} s while waiting for a message", status=TIMEOUT
-            ) from None
+            raise timed_out(limit, "a message", _option(timeout)) from None
 
     async def recv_json(
         self, timeout: float | Default | None = None, *, loads: Callable[[Any], Any] | None = None
@@ -128,7 +131,8 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
             done.close()
             return True
 
-        await self._until(attempt, self._seconds(timeout, self._core.control.receive_timeout), "a message")
+        limit = self._seconds(timeout, self._core.control.receive_timeout)
+        await self._until(attempt, limit, "a message", _option(timeout))
 
     def _put_back(self, result: Any) -> None:
         if result is not True:  # else the attempt has put the message back, or keeps it

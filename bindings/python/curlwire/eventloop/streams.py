@@ -31,7 +31,7 @@ def _raise_incomplete(partial: bytes, expected: int | None) -> NoReturn:
 def _raise_overrun(start: int) -> NoReturn:
     from asyncio import LimitOverrunError
 
-    raise LimitOverrunError(f"there is no separator in {_LIMIT_BYTES} bytes", start)
+    raise LimitOverrunError(f"there is no separator in {_LIMIT_BYTES} bytes: take the bytes by read()", start)
 
 
 class Reader:
@@ -108,7 +108,7 @@ class Reader:
         """
         line = await self._line(b"\n")
         if line is None:
-            raise ValueError(f"there is no end of line in {_LIMIT_BYTES} bytes")
+            raise ValueError(f"there is no end of line in {_LIMIT_BYTES} bytes: take the bytes by read()")
         return line or self._take(len(self._buffer))
 
     def at_eof(self) -> bool:
