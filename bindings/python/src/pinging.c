@@ -72,7 +72,7 @@ static PyObject *ping_result(PyObject *self, PyObject *Py_UNUSED(none))
     ping *p = (ping *)self;
     int64_t rtt_us = 0;
     if (p->ping == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the ping has been ended");
+        PyErr_SetString(PyExc_RuntimeError, "the ping has been ended: start another one");
         return NULL;
     }
     blocking b;
