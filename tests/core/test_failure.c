@@ -285,6 +285,7 @@ static void test_client_certificate(void)
 
 static void test_notes(void)
 {
+    static const char request[] = "(IN), TLS handshake, Request CERT";
     cw__tls_notes notes = {0};
     char text[400];
 
@@ -298,6 +299,13 @@ static void test_notes(void)
     cw__failure_note(&notes, "(OUT), TLS alert", 16); /* without a number */
     CHECK(!notes.wants_certificate && notes.sent_alert == 0);
     cw__failure_note(&notes, "TLSv1.2 (IN), TLS handshake, Request CERT (13):\n", 48);
+    CHECK(notes.wants_certificate);
+    notes = (cw__tls_notes){0};
+    memset(text, ' ', sizeof text);
+    memcpy(text + 159 - strlen(request), request, strlen(request)); /* 159 bytes of a line are looked at */
+    cw__failure_note(&notes, text, 158);
+    CHECK(!notes.wants_certificate);
+    cw__failure_note(&notes, text, sizeof text);
     CHECK(notes.wants_certificate);
 }
 

@@ -318,7 +318,7 @@ static bool create_once(void *arg)
     h = cw__handshake_create(&wishes);
     for (const struct curl_slist *at = h ? find(CURLOPT_HTTPHEADER)->is.pointer : NULL; at; at = at->next)
         count++;
-    CHECK_INT(count, h ? 5 : 0); /* none of the request's headers was dropped */
+    CHECK_INT(count, h ? 6 : 0); /* none of the request's headers was dropped */
     if (!h)
         CHECK(strstr(cw_error_message(), "no memory") != NULL);
     setting_count = 0;
@@ -336,11 +336,12 @@ static void test_no_memory(void)
     wishes.compression = (cw__compression){.is_on = true, .server_bits = 15, .client_bits = 15};
     clear_environment();
     CHECK_INT(setenv("all_proxy", "http://joe:pass@proxy.test:3128", 1), 0);
+    wishes.login.bearer = "t";
     wishes.proxy.user = wishes.proxy.password = "x";
     CHECK_INT(cw__uri_read("wss://server.test/", 18, &uri, fault), CW__URI_OK);
     wishes.uri = &uri;
     each_allocation_fails(create_once, NULL);
-    for (append_fails_at = 0; append_fails_at < 5; append_fails_at++) /* libcurl's own allocations */
+    for (append_fails_at = 0; append_fails_at < 6; append_fails_at++) /* libcurl's own allocations */
         CHECK(!create_once(NULL));
     append_fails_at = SIZE_MAX;
     CHECK(create_once(NULL));

@@ -90,6 +90,7 @@ static void test_proxies(void)
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYPEER), 0);
     CHECK_INT(number_of(CURLOPT_PROXY_SSL_VERIFYHOST), 0);
     CHECK_STR(text_of(CURLOPT_PROXY_CAINFO), "/x/proxy.pem");
+    CHECK_STR(text_of(CURLOPT_PROXY_CAPATH), "(none)"); /* not a folder that libcurl was built with */
     CHECK_STR(cw__handshake_tls_party(h), "the server or the proxy");
     cw__handshake_destroy(h);
 
@@ -254,7 +255,7 @@ static void test_logins(void)
             CHECK(strstr(cw_error_message(), rows[i].words) && strstr(cw_error_message(), "9.9.9") &&
                   cw_error_option() == CW_OPT_PROXY_AUTH);
         else if (rows[i].logins & CW__LOGIN_NEGOTIATE)
-            CHECK_STR(text_of(CURLOPT_PROXYUSERNAME), "");
+            CHECK(strcmp(text_of(CURLOPT_PROXYUSERNAME), "") == 0 && may_answer(h));
         else
             CHECK(!find(CURLOPT_PROXYUSERNAME) && !may_answer(h)); /* there is no user */
         cw__handshake_destroy(h);
@@ -265,9 +266,31 @@ static void test_logins(void)
     version.features = CURL_VERSION_HTTPS_PROXY;
 }
 
+/* Only a status of 2xx lets the connection through. */
+static void test_statuses(void)
+{
+    static const struct {
+        long http_status;
+        bool passes, goes_on; /* goes_on: libcurl reads the body of the refusal */
+    } rows[] = {{199, false, false}, {200, true, true},  {299, true, true},
+                {300, false, true},  {403, false, true}, {0, false, false}};
+
+    wish_nothing();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cw__handshake *h = made("ws://server.test/", "http://proxy.test:3128");
+        info.connect_code = rows[i].http_status;
+        CHECK_INT(cw__proxy_answered(h), rows[i].goes_on && (rows[i].passes || cw__refusal_can_keep()));
+        CHECK_INT(h->is_past_proxy, rows[i].passes);
+        CHECK_INT(h->is_refused, !rows[i].passes);
+        CHECK_INT(h->moments.past_proxy_us > 0, rows[i].passes);
+        cw__handshake_destroy(h);
+    }
+}
+
 static const harness_test tests[] = {
     {"the options of proxies", test_proxies},
     {"the logins of proxies", test_logins},
+    {"the statuses of proxies", test_statuses},
     {"the client certificate for a proxy", test_proxy_certificate},
 };
 

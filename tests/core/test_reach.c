@@ -80,6 +80,7 @@ static void test_interfaces(void)
         {"host!::1", NULL},
         {"ifhost!lo!127.0.0.1", NULL},
         {"ifhost!!127.0.0.1", NULL},
+        {"ifhost!lo!1.2.3.4", NULL},
         {"ifhost!nope0!127.0.0.1", no_interface},
         {"ifhost!lo!lo", no_address},
         {"ifhost!lo!", no_address},

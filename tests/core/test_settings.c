@@ -383,6 +383,8 @@ static void test_stream_class(void)
     CHECK_STATUS(cw_socket_get_number(s, CW_OPT_MESSAGE_TYPE, &value), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_socket_set_number(s, CW_OPTION_COUNT, 1), CW_INVALID_ARGUMENT);
     CHECK_STATUS(cw_socket_set_text(s, (cw_option)-1, "", 0), CW_INVALID_ARGUMENT);
+    CHECK_STR(cw_error_message(), "there is no control with the number -1: use the number of a control");
+    CHECK_STATUS(cw_socket_get_text(s, CW_OPTION_COUNT, NULL, 0, NULL), CW_INVALID_ARGUMENT);
     cw_socket_release(s);
 }
 
@@ -472,6 +474,34 @@ static void test_ignorable(void)
     CHECK_STATUS(cw_socket_get_text(s, o, text, sizeof text, NULL), CW_OK);
     CHECK_STR(text, "InvalidName, Untrusted"); /* the refused calls changed nothing */
     cw_socket_release(s);
+}
+
+/* libcurl's name of a control is refused, whatever its case and underscores. */
+static void test_alike(void)
+{
+    static const char *const alike[] = {"LOCALPORT=1", "LOCAL_PORT=1", "_local__port_", "localport",
+                                        "LocalPort="};
+    static const char *const others[] = {"IPRESOLVE=1", "TCP_FASTOPEN=1"};
+    static const char *const unknown[] = {"LOCALPOR=1",  "LOCALPORTS=1", "OCALPORT=1",
+                                          "LOCALPOST=1", "LOCAL-PORT=1", "=LOCALPORT"};
+    const cw_option o = CW_OPT_CURL_OPTIONS;
+
+    for (size_t i = 0; i < sizeof alike / sizeof *alike; i++) {
+        CHECK_STATUS(cw_option_check_item(o, alike[i], strlen(alike[i])), CW_INVALID_ARGUMENT);
+        CHECK_STR(cw_error_message(),
+                  "curl_options has libcurl's option of the control local_port: use the control instead");
+    }
+    for (int i = 0; i < CW_OPTION_COUNT; i++) { /* each control */
+        const char *key = cw_option_key((cw_option)i);
+        CHECK_STATUS(cw_option_check_item(o, key, strlen(key)), CW_INVALID_ARGUMENT);
+        CHECK(strstr(cw_error_message(), key) && strstr(cw_error_message(), ": use the control instead"));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        CHECK_STATUS(cw_option_check_item(o, others[i], strlen(others[i])), CW_OK);
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        CHECK_STATUS(cw_option_check_item(o, unknown[i], strlen(unknown[i])), CW_INVALID_ARGUMENT);
+        CHECK(!strstr(cw_error_message(), "use the control instead"));
+    }
 }
 
 static void set_header(cw_socket *s, const char *name, const char *value)
@@ -602,6 +632,7 @@ static const harness_test tests[] = {
     {"a secret is not read back", test_secret},
     {"RFC 6455 4.1: subprotocols are tokens, each once", test_protocols},
     {"errors of a certificate that can be ignored", test_ignorable},
+    {"libcurl's names of controls", test_alike},
     {"request headers: added, replaced, removed", test_headers},
     {"RFC 7230 3.2: bad and forbidden request headers", test_bad_headers},
     {"RFC 9110 5.5: the controls for headers", test_header_controls},

@@ -362,7 +362,11 @@ static void test_complaints(void)
         (void)snprintf(h->text, sizeof h->text, "%s", rows[i].text);
         CHECK(!cw__handshake_verdict(h, rows[i].code, 0, &error));
         CHECK(!strstr(error.message, "tls_") && !strstr(error.message, "ca_data"));
-        CHECK(!strstr(error.message, "ocsp_"));
+        CHECK(!strstr(error.message, "ocsp_") && !strstr(error.message, "in the control"));
+        cw__handshake_destroy(h);
+        wishes.tls = (cw__tls_options){.ciphers = "", .ciphers13 = "", .groups = "", .pinned_public_key = ""};
+        h = made("wss://server.test/", NULL);
+        CHECK(!cw__tls_options_explain(h, (int)rows[i].code, rows[i].text, &error)); /* nor with empty ones */
         cw__handshake_destroy(h);
     }
     wish_nothing();
@@ -375,6 +379,28 @@ static void test_complaints(void)
                        "tls_max_version" OR_UPDATE);
         cw__handshake_destroy(h);
     }
+}
+
+/* Whichever option libcurl has no memory for, the connect fails. */
+static void test_each_option(void)
+{
+    size_t count;
+
+    wish_nothing();
+    wishes.tls = (cw__tls_options){.pinned_public_key = PIN,
+                                   .ciphers = "A",
+                                   .ciphers13 = "B",
+                                   .groups = "C",
+                                   .server_name = "other.test",
+                                   .wants_status = true};
+    cw__handshake_destroy(made("wss://server.test/", NULL));
+    count = setting_count;
+    fail_with = CURLE_OUT_OF_MEMORY;
+    for (fail_at = 0; fail_at < count; fail_at++) {
+        CHECK(create("wss://server.test/", NULL) == NULL);
+        CHECK_INT(cw__error_status(), CW_NO_MEMORY);
+    }
+    fail_at = SIZE_MAX;
 }
 
 /* The error names the controls that are set, and no other. */
@@ -519,6 +545,7 @@ int main(int argc, char **argv)
         {"controls that do not fit together", test_refused},
         {"files of a pin", test_pin_files},
         {"a TLS library without an option", test_lacking},
+        {"no memory for an option", test_each_option},
         {"which sockets resume sessions", test_resumption},
         {"failures that a control causes", test_complaints},
         {"failures that one of several controls causes", test_one_control},

@@ -175,13 +175,11 @@ static cw_status use_file(cw__authorities *a, const char *source, const char *pa
 static cw_status use_folders(cw__authorities *a, const char *source, const char *path, const char *fault,
                              char *certificate)
 {
-    if (fault) {
-        cw__free(certificate);
+    if (fault)
         return cw__fail(
             CW_CONNECT_FAILED,
             "%s '%.300s' cannot be used (%s): name a folder that `openssl rehash` has prepared, or unset %s",
             source, path, fault, source);
-    }
     if (!certificate)
         return no_memory();
     cw__free(a->file);

@@ -243,9 +243,9 @@ typedef struct complaint {
     const char *text; /* $ is the host, and ! the value of the control */
 } complaint;
 
-#define NO_STATUS  "cannot be checked for revocation: "
 #define STAPLING   "; correct the stapling at the server, or set ocsp_stapling to false"
 #define CERT       "the certificate of $ "
+#define NO_STATUS  CERT "cannot be checked for revocation: "
 #define UNKNOWN    " '!' cannot be used: the TLS library of libcurl "
 #define INFO_LACKS CW_CHAIN_RevocationInformationMissing
 
@@ -265,14 +265,14 @@ static const complaint complaints[] = {
     {"revocation reason", CW_OPT_OCSP_STAPLING, CW_WEB_CertificateRevoked, CW_CHAIN_Revoked,
      CERT "has been revoked, as the server itself shows (ocsp_stapling): do not trust it"},
     {"No OCSP response", CW_OPT_OCSP_STAPLING, CW_WEB_CertificateIsInvalid, INFO_LACKS,
-     CERT NO_STATUS "the server sent no OCSP status; turn on stapling at the server, or set ocsp_stapling to "
-                    "false"},
+     NO_STATUS "the server sent no OCSP status; turn on stapling at the server, or set ocsp_stapling to "
+               "false"},
     {"has expired", CW_OPT_OCSP_STAPLING, CW_WEB_CertificateIsInvalid, CW_CHAIN_RevocationFailure,
-     CERT NO_STATUS "the OCSP status that the server sent is out of date" STAPLING},
+     NO_STATUS "the OCSP status that the server sent is out of date" STAPLING},
     {"Could not find certificate ID", CW_OPT_OCSP_STAPLING, CW_WEB_CertificateIsInvalid, INFO_LACKS,
-     CERT NO_STATUS "the OCSP status that the server sent is for another certificate" STAPLING},
+     NO_STATUS "the OCSP status that the server sent is for another certificate" STAPLING},
     {"", CW_OPT_OCSP_STAPLING, CW_WEB_CertificateIsInvalid, CW_CHAIN_RevocationFailure,
-     CERT NO_STATUS "the OCSP status that the server sent is faulty, or not signed by the authority" STAPLING},
+     NO_STATUS "the OCSP status that the server sent is faulty, or not signed by the authority" STAPLING},
 };
 
 /* Returns the value of a control that a complaint is about; NULL = it is unset. Data is not shown. */
