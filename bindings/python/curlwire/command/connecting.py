@@ -225,7 +225,9 @@ def warn(given: Given, text: str) -> None:
     from curlwire.command.output import shown
 
     with suppress(OSError):
-        print(f"curlwire: {shown(text)}", file=sys.stderr, flush=True)
+        # one write, also with PYTHONUNBUFFERED, because other threads write lines of a trace
+        sys.stderr.write(f"curlwire: {shown(text)}\n")
+        sys.stderr.flush()
 
 
 def connect(given: Given, ws: _Connects, uri: str, end_at: float) -> None:
