@@ -2,6 +2,7 @@
 """The option --reconnect: what is sent again, what is retried, and how the command ends."""
 
 import contextlib
+import io
 import signal
 import subprocess
 import threading
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from curlwire.command.connecting import warn
+from curlwire.command.output import say
 from helpers import WAIT, Peer, echo, run, serving_peers, start, url
 
 AGAIN = ("--reconnect", "--retry-delay", "0.01")
@@ -263,6 +266,22 @@ def test_a_reader_that_is_late_loses_nothing() -> None:
         out, _ = process.communicate(timeout=WAIT)
     assert process.returncode == 0
     assert out.decode().splitlines() == [f"{number:03} {data}" for number in range(10) for _ in range(100)]
+
+
+def test_a_line_of_stderr_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the lines of other threads cannot come into it, also with PYTHONUNBUFFERED."""
+
+    class Writes(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    written: list[str] = []
+    monkeypatch.setattr("sys.stderr", Writes())
+    warn({}, "a text")
+    say({}, 7, "an error")
+    monkeypatch.undo()
+    assert written == ["curlwire: a text\n", "curlwire: (7) an error\n"]
 
 
 def test_wrong_use(tmp_path: Path) -> None:

@@ -248,7 +248,9 @@ def warn(given: Given, text: str) -> None:
     from curlwire.command.output import line_of
 
     with suppress(OSError):
-        print(f"curlwire: {line_of(text)}", file=sys.stderr, flush=True)
+        # one write, also with PYTHONUNBUFFERED, because other threads write lines of a trace
+        sys.stderr.write(f"curlwire: {line_of(text)}\n")
+        sys.stderr.flush()
 
 
 def connect(given: Given, ws: _Connects, uri: str, end_at: float) -> None:

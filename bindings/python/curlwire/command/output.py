@@ -55,7 +55,9 @@ def say(given: Given, code: int, text: str) -> None:
     if (given.get("silent") and not given.get("show-error")) or sys.stderr is None or not text:
         return
     with suppress(OSError):
-        print(f"curlwire: ({code}) {line_of(text)}", file=sys.stderr, flush=True)
+        # one write, also with PYTHONUNBUFFERED, because other threads write lines of a trace
+        sys.stderr.write(f"curlwire: ({code}) {line_of(text)}\n")
+        sys.stderr.flush()
 
 
 def _bytes(message: Message) -> bytes:
