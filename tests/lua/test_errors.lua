@@ -25,8 +25,9 @@ test("refused", function()
     local err = refuse(support.refused(), "CannotConnect")
     equal(err.name, "CW_CONNECT_FAILED")
     local address = support.refused(""):match("ws://(.*)") -- with its port
-    local start = "cannot connect to the server " .. address .. ": Connection refused; "
+    local start = "cannot connect to the server " .. address
     equal(err.message:sub(1, #start), start)
+    assert(err.message:find("^[:;] ", #start + 1), err.message) -- libcurl does not always tell why
     assert(err.curl_code > 0)
     equal(err.http_status, nil)
     equal(err.headers, nil)

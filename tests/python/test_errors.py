@@ -31,9 +31,7 @@ def test_refused() -> None:
     assert caught.value.status is WebErrorStatus.CANNOT_CONNECT
     assert caught.value.curl_code != 0
     address = url("CW_REFUSED_WS", "").removeprefix("ws://")  # with its port
-    assert str(caught.value).startswith(
-        f"cannot connect to the server {address}: Connection refused; check host"
-    )
+    assert re.match(rf"cannot connect to the server {re.escape(address)}[:;] ", str(caught.value))
     assert ws.state == "new"
     if caught.value.os_errno:
         assert caught.value.os_errno == caught.value.errno == errno.ECONNREFUSED
