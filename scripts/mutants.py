@@ -81,6 +81,24 @@ TESTS = {
     "address": "address",
     "uri": "uri",
     "punycode": "idn",
+    "idn": "idn",
+    "proxy_uri": "proxy_uri proxy",
+    "proxy": "proxy",
+    "failure": "failure_texts failure",
+    "client_certificate": "client_certificate proxy_options tls_options handshake_tls",
+    "curl_options": "curl_options",
+    "status": "status",
+    "reach": "reach reach_settings",
+    "tls_options": "tls_options handshake_tls",
+    "notes": "failure tls_options",
+    "timings": "tls_options",
+    "proxy_options": "proxy_options refusal",
+    "refusal": "refusal proxy_options",
+    "request": "handshake_options tls_options handshake",
+    "build_info": "build_info",
+    "authorities": "places authorities",
+    "settings": "settings",
+    "trace": "trace",
     "netrc": "netrc",
     "challenge": "challenge",
     "cookie": "cookie",
@@ -112,13 +130,21 @@ ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=0:hard_rss_limit_mb=2048",  # the harness itself finds leaks
     "UBSAN_OPTIONS": "halt_on_error=1",
 }
-# The tests of these files need servers and take seconds, so only so many of their mutants are run by default.
-SAMPLES = {"handshake": 160, "verdict": 80, "closing": 80, "closing_calls": 40, "ping": 60, "pong": 60}
+# Only so many mutants of these files are run by default. The tests of the first six need servers and take
+# seconds. The other mutants of the rest have not been tried yet.
+SAMPLES = (
+    {"handshake": 160, "verdict": 80, "closing": 80, "closing_calls": 40, "ping": 60, "pong": 60}
+    | dict.fromkeys(("idn", "trace", "failure", "client_certificate", "proxy"), 70)
+    | dict.fromkeys(("settings", "build_info", "authorities"), 36)
+    | dict.fromkeys(("reach", "tls_options", "notes", "timings", "proxy_options", "refusal", "request"), 30)
+)
 # These tests are quick and work on bytes alone, so they run under the sanitizers too.
 SANITIZED = (
     *("utf8", "frame", "close", "message", "place", "counting", "reply", "extension", "tokens", "values"),
     *("address", "headers", "uri", "idn", "netrc", "challenge", "cookie", "redirect", "retry", "reconnect"),
     *("tls_texts", "timer", "event", "sha1", "sha256", "certificate", "ignorable", "random"),
+    *("proxy_uri", "proxy", "trace", "failure_texts", "failure", "client_certificate"),
+    *("status", "tls_options", "reach", "settings", "places"),
     *("listing", "handshake_options", "handshake_tls", "handshake_verdict", "proxy_options", "refusal"),
     "showing",
 )

@@ -60,6 +60,7 @@ EXCLUDED = re.compile(r"LCOV_EXCL_START.*?LCOV_EXCL_STOP|^[^\n]*LCOV_EXCL_LINE[^
 UNKNOWN = re.compile(
     rb"_Thread_local|_Atomic|^#(?:define|undef) CW_X\b(?:.*\\\n)*.*$|^ *[A-Z_]+\(CW_X\)$", re.MULTILINE
 )
+ATOMIC = re.compile(rb"_Atomic\(([^()]*)\)")  # it stands for the type inside
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
@@ -196,7 +197,8 @@ def make(file: str) -> list[Mutant]:
     assert COMMENT.sub("", text).isascii()
     text = "".join(c if c.isascii() else "?" for c in text)  # the parser counts bytes, and Python characters
     source = text.encode()
-    known = UNKNOWN.sub(lambda match: b" " * len(match[0]), source)
+    known = ATOMIC.sub(lambda match: b" " * 8 + match[1] + b" ", source)
+    known = UNKNOWN.sub(lambda match: b" " * len(match[0]), known)
     root = parser().parse(known).root_node
     if root.has_error:
         raise SystemExit(f"mutants.py: {path.relative_to(ROOT)} cannot be parsed")

@@ -43,8 +43,8 @@ static void write_file(const char *name, const char *text)
 static void make_home(void)
 {
     bundle = file = folder = NULL;
-    (void)snprintf(home, sizeof home, "/tmp/curlwire-authorities-%ld", (long)getpid());
-    CHECK_INT(mkdir(home, 0700), 0);
+    (void)snprintf(home, sizeof home, "/tmp/curlwire-authorities-XXXXXX");
+    CHECK(mkdtemp(home) != NULL);
     CHECK_INT(mkdir(path("hashed"), 0700), 0);
     CHECK_INT(mkdir(path("bare"), 0700), 0);
     write_file("one.pem", "one");

@@ -282,6 +282,77 @@ static void test_changed(void)
               ""); /* a tag of two bytes */
 }
 
+/* ---- Certificates that are made here ---- */
+
+#define BYTES(text) (text), sizeof(text) - 1
+
+/* Returns the begin of the validity of a certificate whose serial number, subject and rest are these DER values; "" if it is
+ * malformed. Nothing looks at its signature. */
+static const char *made_of(const char *serial, size_t serial_bytes, const char *rest, size_t rest_bytes)
+{
+    static const char middle[] = "\x30\x00" /* algorithm */
+                                 "\x30\x00" /* issuer */
+                                 "\x30\x1e\x17\x0d"
+                                 "260102030405Z"
+                                 "\x17\x0d"
+                                 "270102030405Z";
+    size_t body_bytes = serial_bytes + sizeof middle - 1 + rest_bytes, at = 0;
+    char der[600];
+
+    CHECK(body_bytes + 8 <= sizeof der);
+    der[at++] = 0x30;
+    der[at++] = (char)0x82;
+    der[at++] = (char)((body_bytes + 4) >> 8);
+    der[at++] = (char)(body_bytes + 4);
+    der[at++] = 0x30;
+    der[at++] = (char)0x82;
+    der[at++] = (char)(body_bytes >> 8);
+    der[at++] = (char)body_bytes;
+    memcpy(der + at, serial, serial_bytes);
+    at += serial_bytes;
+    memcpy(der + at, middle, sizeof middle - 1);
+    at += sizeof middle - 1;
+    memcpy(der + at, rest, rest_bytes);
+    return fact_of(der, at + rest_bytes, CW_CERTIFICATE_VALID_FROM);
+}
+
+#define SERIAL BYTES("\x02\x01\x05")
+#define REST   BYTES("\x30\x00\x30\x00") /* subject and key */
+
+/* X.690 section 8.1.3: a length is one byte up to 127, or has 1 to 3 bytes. More, and a length without end, are refused. */
+static void test_lengths(void)
+{
+    static const char good[] = "2026-01-02T03:04:05Z";
+    char serial[140];
+
+    CHECK_STR(made_of(SERIAL, REST), good);
+    CHECK_STR(made_of(BYTES("\x02\x81\x01\x05"), REST), good);
+    CHECK_STR(made_of(BYTES("\x02\x82\x00\x01\x05"), REST), good);
+    CHECK_STR(made_of(BYTES("\x02\x83\x00\x00\x01\x05"), REST), good);
+    CHECK_STR(made_of(BYTES("\x02\x84\x00\x00\x00\x01\x05"), REST), "");
+    CHECK_STR(made_of(BYTES("\x02\x80"), REST), "");
+    memset(serial, 5, sizeof serial);
+    serial[0] = 2;
+    serial[1] = 127;
+    CHECK_STR(made_of(serial, 2 + 127, REST), good);
+    serial[1] = (char)0x80;
+    CHECK_STR(made_of(serial, 2 + 128, REST), "");
+}
+
+/* Subject and key are in each certificate. Other values may follow, and only extensions are read. */
+static void test_rest(void)
+{
+    cw__certificate_names names;
+
+    CHECK_STR(made_of(SERIAL, BYTES("\x30\x00")), "");
+    CHECK_STR(made_of(SERIAL, BYTES("\x31\x00\x30\x00")), "");
+    CHECK_STR(made_of(SERIAL, BYTES("\x30\x00\x30\x00\x81\x01\x00")), "2026-01-02T03:04:05Z");
+    CHECK_STR(made_of(SERIAL, BYTES("\x30\x00\x30\x00\xa3\x01\x00")), "");
+    CHECK(cw__certificate_read_names(sample, SAMPLE_BYTES, &names));
+    CHECK(!cw__certificate_read_names(sample, SAMPLE_BYTES - 1, &names));
+    CHECK(!cw__certificate_read_names("", 0, &names));
+}
+
 static const harness_test tests[] = {
     {"RFC 5280: the facts", test_facts},
     {"keys and names", test_keys},
@@ -291,6 +362,8 @@ static const harness_test tests[] = {
     {"RFC 8446 4.4.2: the chain", test_chain},
     {"malformed in one place", test_malformed_inside},
     {"names with other types, tags and OIDs", test_changed},
+    {"X.690 8.1.3: lengths", test_lengths},
+    {"what follows the validity", test_rest},
     {"malformed chains", test_bad_chain},
     {"an extension that is not the names", test_other_extension},
 };

@@ -120,8 +120,8 @@ static void make_home(void)
 {
     char path[PATH_BYTES];
 
-    (void)snprintf(home, sizeof home, "/tmp/curlwire-places-%ld", (long)getpid());
-    CHECK_INT(mkdir(home, 0700), 0);
+    (void)snprintf(home, sizeof home, "/tmp/curlwire-places-XXXXXX");
+    CHECK(mkdtemp(home) != NULL);
     (void)snprintf(path, sizeof path, "%s/hashed", home);
     CHECK_INT(mkdir(path, 0700), 0);
     write_file("good");
