@@ -51,7 +51,7 @@
 
 ---@param core curlwire
 ---@param make_rules fun(): curlwire.ReconnectRules
----@param prepare fun(uri: any, options: any): curlwire.WebSocket, integer makes a socket from the arguments of core.connect
+---@param prepare fun(uri: any, options: any): curlwire.WebSocket, integer makes a socket for core.connect
 return function(core, make_rules, prepare)
     local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
     local KEPT_SOCKETS = 4 -- ended connections whose messages the program has not taken yet
