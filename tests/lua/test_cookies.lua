@@ -194,6 +194,7 @@ test("cookies_files_that_cannot_be_used", function()
         local ws = support.message_socket({[key] = "/dev/null"})
         assert(ws:connect(support.echo()))
         ws:close()
+        assert(ws:wait_closed())
     end
     local jar = curlwire.CookieJar()
     raises(function() jar:load(path) end, "line 2 does not have seven fields")
