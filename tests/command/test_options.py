@@ -76,6 +76,13 @@ def test_files_of_cookies(tmp_path: Path) -> None:
         assert "Cookie" not in request(*words)
 
 
+def test_a_jar_that_does_not_exist_yet(tmp_path: Path) -> None:
+    jar = str(tmp_path / "jar")
+    assert "Cookie" not in request("-b", jar, "-c", jar)
+    Path(jar).write_text("127.0.0.1\tFALSE\t/\tFALSE\t0\ta\tb\n")
+    assert "\r\nCookie: a=b\r\n" in request("-b", jar, "-c", jar)
+
+
 def test_a_file_of_options(tmp_path: Path) -> None:
     inner, outer = tmp_path / "inner", tmp_path / "outer"
     inner.write_text('header = "X-Quoted: a\\tb \\"c\\""\n')
