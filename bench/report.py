@@ -344,7 +344,9 @@ def page(whole: Result) -> str:
         "# Benchmarks",
         "",
         "Use this page to look up how fast curlwire is beside other clients. "
-        "[bench/README.md](../bench/README.md) explains what is measured, and how to run it.",
+        "[bench/README.md](../bench/README.md) explains what is measured, and how to run it. It also has two "
+        "measurements of their own: [the command beside websocat](../bench/README.md#the-command), and "
+        "[what clients lose while their loop is blocked](../bench/README.md#a-blocked-loop).",
         "",
         f"- Run: `{whole['command']}`, {whole['date']}, {whole['seconds'] / 60:.0f} minutes; rounds: "
         f"{', '.join(rounds_of(part) for part in whole['parts'])}",
