@@ -449,7 +449,7 @@ def test_the_reason_of_an_end() -> None:
     assert "not connected" in new.reason
     peer = Recorded(text("kept"), "gate", "close:4001", "frame:1", "end")
     with curlwire.connect(peer.url) as ws:
-        assert str(end_of(ws)) == "the connection has ended"
+        assert str(end_of(ws)) == "the connection has ended: connect again"
         peer.go()
         ws.wait_closed(WAIT)
         reason = end_of(ws)
