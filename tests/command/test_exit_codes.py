@@ -83,6 +83,7 @@ CASES: tuple[tuple[int, list[str], bytes, str], ...] = (
     (26, [echo()], b"\xff\n", "UTF-8"),
     (28, ["--no-stdin", "--timeout", "0.2", script("echo")], b"", "--timeout"),
     (28, ["--no-stdin", "-m", "0.3", script("echo")], b"", "(28)"),
+    (28, ["--linger", "0", "-m", "0.3", script("hang")], b"", "--max-time is over"),
     (
         23,
         ["--no-stdin", "-c", "/nonexistent/jar", echo()],

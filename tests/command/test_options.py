@@ -106,6 +106,29 @@ def test_the_environment_has_secrets() -> None:
     assert ended.out == "101"
 
 
+def test_the_variable_of_a_password_counts_beside_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, option in (("CURLWIRE_PASS", "pass"), ("CURLWIRE_PROXY_PASS", "proxy-pass")):
+        monkeypatch.setenv(name, SECRET)
+        key = option.replace("pass", "key")
+        assert option not in parser.parse(["wss://x"])[0]
+        assert parser.parse([f"--{key}", "k.pem", "wss://x"])[0][option] == SECRET
+
+
+def test_a_short_option_of_a_file_of_options(tmp_path: Path) -> None:
+    file = tmp_path / "options"
+    file.write_text("-una:me:secret\n-b a=b\n-H X:y\n-Au:a\n")
+    given, _ = parser.parse(["-K", str(file)])
+    assert given["user"] == "na:me:secret"
+    assert (given["cookie"], given["header"], given["user-agent"]) == (["a=b"], ["X:y"], "u:a")
+
+
+def test_a_file_of_headers_names_no_other_file(tmp_path: Path) -> None:
+    file = tmp_path / "headers"
+    file.write_text(f"X-A: b\n@{file}\n")
+    ended = run("--no-stdin", "-H", f"@{file}", echo())
+    assert (ended.code, "no colon" in ended.err) == (2, True), ended
+
+
 @pytest.mark.parametrize(
     "words",
     [

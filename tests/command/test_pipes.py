@@ -260,6 +260,21 @@ def test_jsonrpc_requests(line: bytes, request_: str) -> None:
     assert not omitting.is_answered()
 
 
+def test_jsonrpc_replies_in_one_message() -> None:
+    """All are replies that are waited for, or the message is written as it is."""
+    rpc = JsonRpc()
+    for line in (b"a", b"b", b'{"method": "c", "id": null}'):  # the last gets no reply
+        rpc.request(line)
+    for other in (b"[]", b'[{"id": 1, "result": 1}, {"method": "news"}]', b'[{"id": 1}, {"id": 1}]', b"{}"):
+        assert rpc.take(other) == [other]
+    second = b'{"id": 2, "result": 2}'
+    assert rpc.take(second) == []
+    assert rpc.take(second) == [second]  # again
+    assert rpc.take(b'[{"id": 1, "result": 1}]') == [b'{"id": 1, "result": 1}', second]
+    rpc.is_complete = True
+    assert rpc.is_answered()
+
+
 @pytest.mark.parametrize(
     ("lines", "fault"),
     [

@@ -494,7 +494,7 @@ def test_wrong_words(capsys: pytest.CaptureFixture[str], words: list[str], code:
 @pytest.mark.parametrize(
     "bad",
     [
-        "x", "[]", '{"type": "open"}', line(1, "text", "client", data="x"),
+        "x", "[]", "[" * 100_000, '{"type": "open"}', line(1, "text", "client", data="x"),
         "\n".join((line(1, "open"), line(1, "nonsense"))),
         "\n".join((line(1, "open"), line(1, "text", "server"))),
         "\n".join((line(1, "open"), line(1, "binary", "server", base64="!"))),

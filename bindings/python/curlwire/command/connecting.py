@@ -4,6 +4,7 @@
 import os
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -46,14 +47,18 @@ def _password(text: str, option: str, whose: str) -> tuple[str, str]:
     return user, getpass.getpass(f"Password of {user!r} for {whose}: ")
 
 
-def _headers(lines: list[str], option: str) -> list[tuple[str, str | None]]:
+def _header_lines(texts: list[str], option: str) -> Iterator[str]:
+    for text in texts:
+        if text.startswith("@"):
+            yield from (line for line in lines_of(read_file(text[1:], f"--{option}")) if line.strip())
+        else:
+            yield text
+
+
+def _headers(texts: list[str], option: str) -> list[tuple[str, str | None]]:
     """Returns names and values; None for a header that is to be left out."""
     headers: list[tuple[str, str | None]] = []
-    for line in lines:
-        if line.startswith("@"):
-            found = lines_of(read_file(line[1:], f"--{option}"))
-            headers += _headers([one for one in found if one.strip()], option)
-            continue
+    for line in _header_lines(texts, option):
         name, colon, value = line.partition(":")
         if colon:
             headers.append((name.strip(), value.strip() or None))
@@ -71,7 +76,7 @@ def _cookies(given: Given, controls: dict[str, Any], headers: list[tuple[str, st
         headers.append(("Cookie", "; ".join(data)))
     if len(files) > 1:
         raise usage("--cookie reads one file")
-    # the jar reads its file itself, and the file need not exist: scripts give -b FILE -c FILE in their first run too
+    # the jar reads its file itself, and that need not exist: scripts give -b FILE -c FILE in their first run too
     if files and files[0] != given.get("cookie-jar"):
         controls["cookie_file"] = files[0] or os.devnull  # curl: with "" it keeps the cookies of this run
 
@@ -215,6 +220,7 @@ def explain(error: BaseException) -> str:
     text = "; ".join((str(error), *getattr(error, "__notes__", ())))
     for name in ("proxy_client_certificate", "client_certificate"):
         text = text.replace(f", or {name}_data", "")  # no option
+    text = text.replace("digest or basic to proxy_auth", "--proxy-digest or --proxy-basic")
     names = {option.control: f"--{option.long}" for option in OPTIONS if "_" in option.control}
     names |= {"max_message_size": "--max-size", "follow_location": "--location", "server_credential": "--user"}
     names |= {"proxy_credential": "--proxy-user", "proxy_auth": "--proxy-anyauth", "http_auth": "--anyauth"}

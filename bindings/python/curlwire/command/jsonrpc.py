@@ -54,7 +54,7 @@ class JsonRpc:
             ) from None
         with self.lock:
             for one in value if isinstance(value, list) else [value]:
-                if isinstance(one, dict) and "id" in one:
+                if isinstance(one, dict) and one.get("id") is not None:  # JSON-RPC 1.0: null gets no reply
                     self._expect(json.dumps(one["id"]))
         return text
 
@@ -90,7 +90,7 @@ class JsonRpc:
         """
         if not isinstance(one, dict) or "method" in one:
             return ""
-        if one.get("id") is None and one.get("error") is not None and "null" not in self.replies:
+        if one.get("id") is None and one.get("error") is not None:
             return next((key for key, reply in self.replies.items() if reply is None), "")
         return json.dumps(one.get("id"))
 
@@ -105,10 +105,11 @@ class JsonRpc:
             return self._take(data, value)
 
     def _take(self, data: bytes, value: Any) -> list[str | bytes]:
-        for one in value if isinstance(value, list) else [value]:
-            key = self._answered(one)
-            if key not in self.replies:
-                return [data]
+        several = value if isinstance(value, list) else [value]
+        found = {self._answered(one): one for one in several}
+        if len(found) < len(several) or not found or any(self.replies.get(key, data) for key in found):
+            return [data]  # no replies, or not only replies that are waited for
+        for key, one in found.items():
             self.errors += one.get("error") is not None  # in JSON-RPC 1.0, each reply has the member
             self.replies[key] = data if one is value else json.dumps(one).encode()
         ready: list[str | bytes] = []

@@ -216,7 +216,7 @@ class Output:
         raise Failure(codes.OUTPUT, f"{self.path!r} cannot be written: {reason}. Check the path")
 
     def begin(self) -> None:
-        """Empties the file. So it keeps what it has when a connect fails, as in curl. Raises Failure."""
+        """Empties the file. So a file keeps what it has when a connect fails, as in curl. Raises Failure."""
         if self.path == "-" or not stat.S_ISREG(os.fstat(self.fd).st_mode):
             return
         try:

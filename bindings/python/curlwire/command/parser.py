@@ -24,6 +24,8 @@ _MAY_BE_EMPTY = (
     "noproxy", "preproxy", "pass", "proxy-pass", "url",
 )  # fmt: skip
 _ENDLESS = ("max-time", "connect-timeout", "retry-max-time")  # as in curl, 0 means no limit
+# The variables of these options count only beside a key, so that a script may export them for every connect.
+_OF_KEYS = {"pass": {"cert", "key"}, "proxy-pass": {"proxy-cert", "proxy-key"}}
 _STDIN = 0
 _READ_BYTES = 1 << 18
 
@@ -161,6 +163,8 @@ def parse(arguments: list[str], verb: str = "") -> tuple[Given, list[str]]:
         given["jsonrpc"] = True
     for option in OPTIONS:
         if option.environment and option.long not in given and os.environ.get(option.environment):
+            if option.long in _OF_KEYS and not given.keys() & _OF_KEYS[option.long]:
+                continue
             _store(given, option, os.environ[option.environment])
     return given, rest
 
@@ -222,8 +226,10 @@ def _read_config(given: Given, path: str, depth: int) -> None:
         line = raw.strip(" \t\r\v\f")
         if not line or line.startswith("#"):
             continue
-        end = next((i for i, letter in enumerate(line) if letter in " \t=:"), len(line))
-        name, value = line[:end], line[end:].lstrip(" \t=:")
+        # behind a short option, as in -uUSER:PASSWORD, these signs belong to the value
+        ends = " \t" if line[0] == "-" and line[:2] != "--" else " \t=:"
+        end = next((i for i, letter in enumerate(line) if letter in ends), len(line))
+        name, value = line[:end], line[end:].lstrip(ends)
         try:
             if "\0" in line:
                 raise usage("a text with NUL cannot be used")

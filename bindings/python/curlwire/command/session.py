@@ -279,6 +279,9 @@ class Session:
     def _handle_end(self, kind: str, value: BaseException | int | None) -> None:
         if kind == "closed":
             self.has_closed = True
+            if isinstance(value, WebSocketTimeout):
+                self._check_max_time()
+                return
             if isinstance(value, ConnectionClosed):
                 raise Failure(codes.SENDING, explain(value))
             if isinstance(value, BaseException):
@@ -438,9 +441,9 @@ class Session:
             ws.close(int(code), reason)
             ws.wait_closed(limit_s)
             self.events.put(("closed", None))
-        except WebSocketTimeout:
+        except WebSocketTimeout as error:
             ws.abort()
-            self.events.put(("closed", None))
+            self.events.put(("closed", error))
         except Exception as error:  # the main thread shows it
             self.events.put(("closed", error))
 

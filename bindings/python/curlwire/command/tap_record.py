@@ -176,7 +176,7 @@ def read_record(path: str) -> list[list[Event]]:
                 clients[event["client"]].append(event)
     except OSError as error:
         raise Failure(codes.INPUT, f"{path!r} cannot be read: {error.strerror}. Check the path") from None
-    except (ValueError, KeyError, TypeError, binascii.Error):
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
         raise Failure(codes.INPUT, f"line {number} of {path!r} is not of a record of tap --record") from None
     if not clients:
         raise Failure(codes.INPUT, f"{path!r} has no recorded client. Make it by tap --record")
