@@ -35,7 +35,7 @@ static void test_names(void)
 }
 
 #define SECRET  "it could show or send a secret where curlwire would not"
-#define PROXY   "the environment names the proxy, as docs/connecting.md shows"
+#define PROXY   "the environment names the proxy, as docs/proxies.md shows"
 #define OWN     "curlwire sets it itself, and relies on its value"
 #define POINTER "its value is a pointer, which only a program in C has"
 #define OTHER   "it has no effect on a WebSocket connection"

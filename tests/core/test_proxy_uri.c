@@ -150,6 +150,7 @@ static void test_faults(void)
         {"p:012345", port},
         {"p:8a", port},
         {"[::1]:", port},
+        {"[::1]::90", address},
         {"u:%@p", hexadecimal},
         {"u:%4@p", hexadecimal},
         {"u:%0g@p", hexadecimal},

@@ -166,7 +166,7 @@ static const char *host_fault(text host)
     if (host.len_bytes == 0)
         return "there is no host";
     if (host.at[0] == '[') /* as in the URI of a server, also with a zone */
-        return cw__authority_read(host.at, host.len_bytes, &a, fault) && a.port < 0
+        return host.at[host.len_bytes - 1] == ']' && cw__authority_read(host.at, host.len_bytes, &a, fault)
                    ? NULL
                    : "the host in [ ] is not an IPv6 address";
     if (memchr(host.at, ':', host.len_bytes))

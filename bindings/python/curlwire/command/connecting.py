@@ -76,7 +76,7 @@ def _cookies(given: Given, controls: dict[str, Any], headers: list[tuple[str, st
         headers.append(("Cookie", "; ".join(data)))
     if len(files) > 1:
         raise usage("--cookie reads one file")
-    # the jar reads its file itself, and that need not exist: scripts give -b FILE -c FILE in their first run too
+    # the jar reads its file itself, and that need not exist: scripts give -b FILE -c FILE in their first run
     if files and files[0] != given.get("cookie-jar"):
         controls["cookie_file"] = files[0] or os.devnull  # curl: with "" it keeps the cookies of this run
 
