@@ -8,7 +8,8 @@ enum {
     LATE_AT_MOST_MS = 5000,
     BROKEN_LIMIT_MS = 10000,
     OWED_AT_MOST = 16,
-    ENOUGH_BYTES = 16 * 1024 * 1024
+    ENOUGH_BYTES = 16 * 1024 * 1024,
+    WAIT_AT_MOST_MS = 5000
 };
 
 static cw_socket *open_raw(raw_peer *p)
@@ -281,19 +282,24 @@ typedef struct owed_case {
     int64_t silent_ms;
     uint64_t owed_bytes;
     bool is_paid;
+    int64_t waited_ms;
 } owed_case;
 
 /* Tests when an owed pong is sent. */
 static void test_owed(void)
 {
     static const owed_case cases[] = {
-        {true, false, false, 0, 0, true},
-        {false, false, false, LULL_MS, ENOUGH_BYTES - 1, false},
-        {false, false, false, 0, ENOUGH_BYTES, true},
-        {true, true, false, LULL_MS - 1, 0, false},
-        {true, true, false, LULL_MS, 0, true},
-        {true, true, false, 0, ENOUGH_BYTES, true},
-        {true, false, true, LULL_MS, ENOUGH_BYTES, false},
+        {true, false, false, 0, 0, true, 0},
+        {false, false, false, LULL_MS, ENOUGH_BYTES - 1, false, 0},
+        {false, false, false, 0, ENOUGH_BYTES, true, 0},
+        {true, true, false, LULL_MS - 1, 0, false, 0},
+        {true, true, false, LULL_MS, 0, true, 0},
+        {true, true, false, 0, ENOUGH_BYTES, true, 0},
+        {true, false, true, LULL_MS, ENOUGH_BYTES, false, 0},
+        {true, true, false, 0, 0, true, WAIT_AT_MOST_MS}, /* a feed that never pauses */
+        {true, true, false, 0, 0, false, 0},
+        {false, true, false, 0, 0, false, WAIT_AT_MOST_MS},
+        {true, true, true, 0, 0, false, WAIT_AT_MOST_MS},
     };
     raw_peer p;
     cw_socket *s = open_raw(&p);
@@ -310,6 +316,7 @@ static void test_owed(void)
         s->pings.heard_ms = now_ms - c->silent_ms;
         s->pings.lull_ms = LULL_MS;
         s->pings.owed_bytes = c->owed_bytes;
+        s->pings.owed_ms = cw__now_ms() - c->waited_ms;
         cw__pings_lulled_locked(s, now_ms);
         CHECK(cw__pings_pay_locked(s));
         CHECK_INT(s->pings.owed == NULL, c->is_paid);
@@ -322,6 +329,11 @@ static void test_owed(void)
         s->pings.is_behind = is_behind;
         CHECK_INT(cw__pings_due_locked(s), is_behind ? 5000 + LULL_MS : 0);
     }
+    s->pings.owed_ms = 5000 + LULL_MS - 1 - WAIT_AT_MOST_MS;
+    CHECK_INT(cw__pings_due_locked(s), 5000 + LULL_MS - 1);
+    s->pings.owed_bytes = ENOUGH_BYTES;
+    CHECK_INT(cw__pings_due_locked(s), 0);
+    s->pings.owed_bytes = 0;
     s->in.is_drained = s->pings.is_behind = false;
     CHECK_INT(cw__pings_due_locked(s), INT64_MAX);
     cw__pings_forget(&s->pings);
@@ -336,6 +348,36 @@ static void test_owed(void)
         cw__pings_lulled_locked(s, 1000 + LULL_MS + more);
         CHECK_INT(s->pings.is_behind, more < 0);
     }
+    cw__mutex_unlock(&s->lock);
+    drop(&p);
+}
+
+/* The time for which a pong may wait counts from the ping, and again from each pause, which may be our own. */
+static void test_owed_since(void)
+{
+    raw_peer p;
+    cw_socket *s = open_raw(&p);
+    int64_t now_ms;
+
+    cw__mutex_lock(&s->lock);
+    s->pings.owed_ms = 0;
+    CHECK(cw__pings_owe_locked(s, NULL, 0));
+    now_ms = cw__now_ms();
+    CHECK(s->pings.owed_ms > 0 && s->pings.owed_ms <= now_ms);
+    s->pings.owed_ms = 1;
+    CHECK(cw__pings_owe_locked(s, NULL, 0)); /* the oldest counts */
+    CHECK_INT(s->pings.owed_ms, 1);
+    for (int less = 1; less >= 0; less--) {
+        s->pings.heard_ms = now_ms - LULL_MS + less;
+        s->in.heard = CW__HEARD_MORE;
+        cw__pings_heard_locked(s, now_ms);
+        CHECK_INT(s->pings.owed_ms, less ? 1 : now_ms);
+    }
+    s->pings.owed_ms = 1;
+    s->pings.is_paused = true;
+    cw__pings_resumed_locked(s, now_ms); /* nothing was read while the inbox was full */
+    CHECK_INT(s->pings.owed_ms, now_ms);
+    cw__pings_forget(&s->pings);
     cw__mutex_unlock(&s->lock);
     drop(&p);
 }
@@ -493,6 +535,7 @@ static const harness_test tests[] = {
     {"a ping in each state, interrupted, and without memory", test_states},
     {"limits of pongs that are owed, and of a connection that is broken", test_limits},
     {"when an owed pong is sent", test_owed},
+    {"since when a pong waits", test_owed_since},
     {"an owed pong after a pause of this process", test_own_pause},
     {"an owed pong after we have read late", test_late_reader},
     {"keepalive asks the kernel before it sends a ping", test_asks_kernel},

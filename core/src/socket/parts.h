@@ -125,6 +125,7 @@ typedef struct cw__pings {
     cw__pong *owed; /* pongs to the peer's pings, the oldest first; ping.c decides when they are sent */
     unsigned owed_count;
     uint64_t owed_bytes; /* bytes read since the oldest unanswered ping arrived */
+    int64_t owed_ms;     /* when that ping arrived, or later, when reading had last stopped */
 } cw__pings;
 
 /* The state of draining: data sent before our close frame has not all arrived. The time for the closing handshake

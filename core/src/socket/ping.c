@@ -276,7 +276,6 @@ int64_t cw__pings_due_locked(const cw_socket *s)
         return INT64_MAX;
     if (s->pings.is_behind)
         pong_ms = earlier(pong_ms, s->pings.heard_ms + s->pings.lull_ms);
-    else if (s->pings.owed && s->in.is_drained)
-        pong_ms = 0;
+    pong_ms = earlier(pong_ms, cw__pongs_due_locked(s));
     return earlier(pong_ms, earlier(ping_due_ms(s), s->pings.deadline_ms));
 }

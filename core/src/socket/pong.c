@@ -11,7 +11,8 @@ enum {
     BROKEN_LIMIT_MS = 10000,
     OWED_AT_MOST = 16,
     ENOUGH_BYTES = 16 * 1024 * 1024,
-    LATE_AT_MOST_MS = 5000 /* a peer that is alive should not wait much longer for its pong */
+    LATE_AT_MOST_MS = 5000, /* a peer that is alive should not wait much longer for its pong */
+    WAIT_AT_MOST_MS = 5000  /* shorter than servers wait for a pong, mostly 10 s and more */
 };
 
 /* ---- Pongs ----
@@ -27,6 +28,9 @@ enum {
  *   because the pause may be our own: the process was suspended, or its threads were starved.
  * - but no longer than for ENOUGH_BYTES. That is more than the kernels of both ends hold by default (Linux: 6 MiB
  *   and 4 MiB). So the peer wrote later bytes after we had read its ping: it is alive and may want its pong.
+ * - and no longer than for WAIT_AT_MOST_MS in which bytes arrive without such a pause, if we have read them all. A feed
+ *   that always sends would otherwise never get its pong after the inbox was full once, and its server would drop us.
+ *   Only a peer that has closed TCP, behind a line so slow that its kernel still sends, loses data then.
  * Without a backlog nothing is unread, and the pong goes out at once.
  *
  * Our close frames need no such rule. We answer the peer's close frame when everything before that frame has been
@@ -53,6 +57,8 @@ bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes
         return cw__queue_control_locked(s, CW__OP_PONG, payload, len_bytes, false);
     while (*place && (s->pings.owed_count < OWED_AT_MOST || (*place)->next))
         place = &(*place)->next;
+    if (!s->pings.owed)
+        s->pings.owed_ms = cw__now_ms();
     if (!*place) {
         if (!(*place = cw__calloc(1, sizeof **place)))
             return false;
@@ -74,13 +80,22 @@ bool cw__pings_pay_all_locked(cw_socket *s)
     return is_sent;
 }
 
+int64_t cw__pongs_due_locked(const cw_socket *s)
+{
+    if (!s->pings.owed || s->in.inbox.is_full)
+        return INT64_MAX;
+    if (s->pings.owed_bytes >= ENOUGH_BYTES)
+        return 0;
+    if (!s->in.is_drained)
+        return INT64_MAX;
+    return s->pings.is_behind ? s->pings.owed_ms + WAIT_AT_MOST_MS : 0;
+}
+
 bool cw__pings_pay_locked(cw_socket *s)
 {
-    bool is_quiet = s->in.is_drained && !s->pings.is_behind;
+    int64_t due_ms = cw__pongs_due_locked(s);
 
-    if (s->pings.owed && !s->in.inbox.is_full && (is_quiet || s->pings.owed_bytes >= ENOUGH_BYTES))
-        return cw__pings_pay_all_locked(s);
-    return true;
+    return due_ms == INT64_MAX || (due_ms > 0 && due_ms > cw__now_ms()) || cw__pings_pay_all_locked(s);
 }
 
 /* If our kernel had no room for a segment, the peer's kernel sends it again, after pauses that double: 0.2 s, 0.4 s, 0.8 s.
@@ -177,6 +192,8 @@ int64_t cw__pongs_interval_ms(const cw_socket *s)
 /* Starts the clocks again, because bytes have arrived, or because reading had stopped. */
 static void restart(cw_socket *s, int64_t now_ms, bool postpones_ping)
 {
+    if (now_ms - s->pings.heard_ms >= CW__LULL_MS) /* this pause may be our own, and the bytes from before it */
+        s->pings.owed_ms = now_ms;
     s->pings.heard_ms = now_ms;
     s->pings.lull_ms = CW__LULL_MS;
     s->pings.deadline_ms = s->out.is_broken ? now_ms + BROKEN_LIMIT_MS : INT64_MAX;
@@ -217,4 +234,5 @@ void cw__pings_resumed_locked(cw_socket *s, int64_t now_ms)
     s->pings.is_paused = false;
     s->pings.is_behind = true;
     restart(s, now_ms, true);
+    s->pings.owed_ms = now_ms;
 }

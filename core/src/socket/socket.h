@@ -209,6 +209,9 @@ enum {
 /* Notes that the peer has sent a ping, so that we owe a pong.
  * Returns false if there is no memory. */
 bool cw__pings_owe_locked(cw_socket *s, const uint8_t *payload, size_t len_bytes);
+/* Returns when the rule in pong.c lets the pongs that we owe go out, if no pause comes before: 0 = now; INT64_MAX = not before
+ * more was read. */
+int64_t cw__pongs_due_locked(const cw_socket *s);
 /* Queues the pongs that we owe, if the rule in pong.c allows them now.
  * Returns false if there is no memory. The pongs are then dropped, and the caller must end the connection. */
 bool cw__pings_pay_locked(cw_socket *s);
