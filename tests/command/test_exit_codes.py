@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +34,7 @@ from helpers import (
     text,
     tls,
     url,
+    wait_until,
     wait_until_it_waits,
 )
 
@@ -282,9 +282,7 @@ def test_a_signal_loses_no_message(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def write_late(messages: list[Message]) -> None:
         if socket_.left == 4:
             one.on_signal(signal.SIGINT)
-            until = time.monotonic() + WAIT
-            while not one.receiver.must_tell_idle and time.monotonic() < until:
-                time.sleep(0.001)
+            wait_until(lambda: one.receiver.must_tell_idle)
         write(messages)
 
     output.write = write_late  # type: ignore[method-assign]
