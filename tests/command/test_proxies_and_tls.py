@@ -94,6 +94,16 @@ def test_logins() -> None:
         assert (ended.code, "s3c" in ended.err) == (97, False)
 
 
+@pytest.mark.parametrize("option", ["--proxy-ntlm", "--proxy-negotiate"])
+def test_a_login_that_libcurl_lacks(option: str) -> None:
+    """Its error names options that help, and none that was not given."""
+    ended = through(proxy("basic"), "-U", USER, option)
+    assert ended.code == 2
+    assert "this login at the proxy cannot be used" in ended.err
+    assert "add --proxy-digest or --proxy-basic" in ended.err
+    assert "proxy_auth" not in ended.err and "--proxy-anyauth" not in ended.err
+
+
 def test_a_malformed_answer() -> None:
     def answer(connection: socket.socket) -> None:
         connection.recv(1 << 16)

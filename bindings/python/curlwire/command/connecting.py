@@ -220,6 +220,8 @@ def explain(error: BaseException) -> str:
     text = "; ".join((str(error), *getattr(error, "__notes__", ())))
     for name in ("proxy_client_certificate", "client_certificate"):
         text = text.replace(f", or {name}_data", "")  # no option
+    # several options are this control, so no name of one fits
+    text = text.replace("proxy_auth cannot be used", "this login at the proxy cannot be used")
     text = text.replace("digest or basic to proxy_auth", "--proxy-digest or --proxy-basic")
     names = {option.control: f"--{option.long}" for option in OPTIONS if "_" in option.control}
     names |= {"max_message_size": "--max-size", "follow_location": "--location", "server_credential": "--user"}
