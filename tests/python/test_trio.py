@@ -149,6 +149,15 @@ async def fail_when_cancelled() -> None:
         raise ValueError("in the cleanup")
 
 
+async def run_until_cancelled(began: trio.Event) -> None:
+    """Is cancelled after began, and leaves a group of a cancellation and a failure."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(fail_when_cancelled)
+        await trio.testing.wait_all_tasks_blocked()
+        began.set()
+        await trio.sleep_forever()
+
+
 def reported(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Returns the exceptions in the groups that were logged."""
     errors = [record.exc_info[1] for record in caplog.records if record.exc_info]
@@ -160,16 +169,8 @@ def test_a_failure_beside_a_cancellation_in_on_connected(caplog: pytest.LogCaptu
 
     async def main() -> None:
         began = trio.Event()
-
-        async def on_connected(*_: object) -> None:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(fail_when_cancelled)
-                await trio.testing.wait_all_tasks_blocked()
-                began.set()
-                await trio.sleep_forever()
-
         ws = api.ReconnectingWebSocket(echo())
-        ws.on_connected = on_connected
+        ws.on_connected = lambda *_: run_until_cancelled(began)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ws.connect)
             await began.wait()
@@ -186,16 +187,8 @@ def test_a_failure_beside_a_cancellation_in_a_handler(caplog: pytest.LogCaptureF
 
     async def main() -> None:
         began = trio.Event()
-
-        async def on_message_received(*_: object) -> None:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(fail_when_cancelled)
-                await trio.testing.wait_all_tasks_blocked()
-                began.set()
-                await trio.sleep_forever()
-
         ws = api.MessageWebSocket()
-        ws.on_message_received = on_message_received
+        ws.on_message_received = lambda *_: run_until_cancelled(began)
         await ws.connect(echo())
         await ws.send("x")
         await began.wait()
