@@ -227,6 +227,30 @@ static void test_amount_of_batch(void)
     raw_finish(&p);
 }
 
+/* RFC 6455 5.3: the position in the frame decides how a byte is masked, wherever the kernel stopped taking bytes. */
+static void test_piece_by_piece(void)
+{
+    static uint8_t data[1 << 20];
+    raw_peer p;
+    raw_frame f;
+    cw_socket *s = socket_of_marks(CW_FRAMING_AUTO, HIGH_BYTES, LOW_BYTES);
+
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 2654435761u >> 13);
+    raw_open(&p, s);
+    CHECK_STATUS(cw_socket_send(s, CW_BINARY, data, sizeof data, 0), CW_OK);
+    cw__mutex_lock(&s->lock);
+    CHECK(cw__queue_unsent_bytes(s) > sizeof data / 2);
+    /* What the codec holds would count as sent, and so as progress, on which keepalive relies. */
+    CHECK(!s->codec->calls->unwritten || s->codec->calls->unwritten(s->codec) <= CW__HEADER_MAX_BYTES);
+    cw__mutex_unlock(&s->lock);
+    CHECK(raw_next(&p, &f));
+    CHECK_INT(f.head.payload_bytes, sizeof data);
+    CHECK_INT(memcmp(f.payload, data, sizeof data), 0);
+    free(f.payload);
+    raw_finish(&p);
+}
+
 /* ---- Two threads ---- */
 
 static void *upload(void *arg)
@@ -291,6 +315,7 @@ static const harness_test tests[] = {
     {"the buffered amount is what the kernel has not taken", test_amount},
     {"the buffered amount of a queue", test_amount_of_queue},
     {"the buffered amount of a batch", test_amount_of_batch},
+    {"RFC 6455 5.3: a large frame that the kernel takes piece by piece", test_piece_by_piece},
     {"a send beside a thread that sends: writable when that has finished", test_beside_sender},
     {"the marks take 0 to 2 GiB", test_bad_marks},
 };

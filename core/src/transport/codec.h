@@ -37,7 +37,7 @@ typedef struct cw__codec_calls {
     /* Sends a frame. CW__RSV1 in the opcode sets that bit of the frame (native only).
      * If it returns AGAIN, the frame has begun and must be finished before any other frame. Call again with the rest
      * (data + *sent, len - *sent, which may be 0). *sent counts payload bytes even then. The codec may hold some of
-     * them back, at most 32 KiB (native) or 64 KiB (libcurl).
+     * them back: at most 32 KiB over TLS or a proxy (native), or 64 KiB (libcurl).
      * If more_follow is set, the codec may hold whole frames back and return OK; sending is then CW__FRAMES_HELD. A call
      * without more_follow, or flush, writes them. */
     cw__io (*send)(cw__codec *c, uint8_t opcode, bool is_final, const uint8_t *data, size_t len_bytes,
