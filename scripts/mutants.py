@@ -155,7 +155,7 @@ WRAPS = (
     *("test_reach", "test_refusal", "test_showing", "test_tls_options"),
 )
 # These tests replace files of the core, so they can be linked only with the files that they are for.
-REPLACING = ("test_listing", *WRAPS)
+REPLACING = ("test_listing", "test_poller_poll", "test_standby_poll", *WRAPS)
 # These tests do not use the files above, or they wrap libcurl's functions in a static library.
 NOT_RUN = ("test_harness", "test_libcurl", "test_stress")
 

@@ -1355,9 +1355,9 @@ CW_API cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, i
 CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_bytes);
 
 /* Lets the event loop of a runtime read the connection. Between begin and end, the loop polls the descriptor for reading,
- * and takes what has arrived by cw_socket_try_receive, or by cw_socket_read with a timeout of 0. If bytes wait for
+ * and takes what has arrived by cw_socket_try_receive, or by cw_socket_read with a timeout of 0. If bytes wait for twice
  * CW_LOOP_GRACE_MS, because the loop is busy, the service thread reads them, answers pings, and posts CW_EVENT_READABLE. It
- * leaves them to the loop for up to eight times as long if the loop has read sockets of the mailbox just before. So a loop
+ * leaves them to the loop for up to four times as long if other bytes have waited just before. So a loop
  * waits for the descriptor and for that event. If the descriptor is readable, the loop calls cw_socket_poll_ready
  * before it takes anything. If it then gets nothing, it polls again. If the connection ends, CW_EVENT_CLOSED is posted.
  * The system keeps the descriptor until cw_socket_poll_end, so call that soon.

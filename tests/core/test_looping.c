@@ -120,34 +120,54 @@ static void test_service_reads_for_a_busy_loop(void)
     }
 }
 
-static cw__reader reader_of(cw_socket *s, int64_t *linger_ms)
-{
-    cw__reader reader;
+static cw__reader reader_of(cw_socket *s) { return LOCKED(s, s->in.reader); }
 
-    cw__mutex_lock(&s->lock);
-    reader = s->in.reader;
-    *linger_ms = s->in.linger_ms;
-    cw__mutex_unlock(&s->lock);
-    return reader;
+static bool is_stood_by(cw_socket *s) { return LOCKED(s, s->in.is_stood_by); }
+
+/* Finds nothing to receive, so that the loop polls. The service thread may have the lock for a moment. */
+static void begin_waiting(const looped *l)
+{
+    cw_event *e = NULL;
+
+    while (reader_of(l->peer.s) != CW__READER_CALLER)
+        CHECK_STATUS(cw_socket_try_receive(l->peer.s, &e), CW_WOULD_BLOCK);
 }
 
-/* Looking whether the loop reads costs the service thread time. */
-static void test_service_looks_less_often(void)
+/* Otherwise it would wake up for each message that the loop reads. */
+static void test_service_does_not_watch(void)
 {
-    int64_t until_ms = cw__now_ms() + 1000 * PEER_LIMIT_S / 3, linger_ms = 0;
     looped l;
 
     open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
-    while (linger_ms < CW__LINGER_MOST_MS && cw__now_ms() < until_ms) {
-        RAW_SEND(&l.peer, "\x81\x01"
-                          "a");
-        (void)take(&l, "a");
-        (void)reader_of(l.peer.s, &linger_ms);
-    }
-    CHECK_INT(linger_ms, CW__LINGER_MOST_MS);
-    while (reader_of(l.peer.s, &linger_ms) != CW__READER_SERVICE && cw__now_ms() < until_ms)
-        (void)poll(NULL, 0, 1);
-    CHECK_INT(reader_of(l.peer.s, &linger_ms), CW__READER_SERVICE); /* after the loop has stopped */
+    begin_waiting(&l);
+    CHECK(is_stood_by(l.peer.s));
+    CHECK_INT(LOCKED(l.peer.s, l.peer.s->watched), 0);
+    CHECK_INT(LOCKED(l.peer.s, l.peer.s->in.reclaim_due_ms == INT64_MAX), 1);
+    RAW_SEND(&l.peer, "\x81\x01"
+                      "b");
+    UNTIL(reader_of(l.peer.s) == CW__READER_SERVICE); /* the loop does not read */
+    CHECK(!is_stood_by(l.peer.s));
+    (void)take(&l, "b");
+    begin_waiting(&l);
+    CHECK(is_stood_by(l.peer.s));
+    CHECK_STATUS(cw_socket_poll_end(l.peer.s), CW_OK);
+    CHECK(!is_stood_by(l.peer.s));
+    CHECK_INT(reader_of(l.peer.s), CW__READER_SERVICE);
+    close_looped(&l);
+}
+
+/* A connection that has ended is readable for ever. The service thread must not look at it for ever. */
+static void test_end_is_not_looked_at(void)
+{
+    looped l;
+
+    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+    RAW_SEND(&l.peer, "\x81\x01"
+                      "a");
+    (void)take(&l, "a");
+    raw_end(&l.peer);
+    wait_event(&l, CW_EVENT_CLOSED);
+    CHECK(!is_stood_by(l.peer.s));
     close_looped(&l);
 }
 
@@ -159,25 +179,6 @@ static void test_pings_are_answered_for_a_busy_loop(void)
     open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
     RAW_SEND(&l.peer, "\x89\x01p");
     RAW_EXPECT(&l.peer, CW__OP_PONG, "p", 1);
-    close_looped(&l);
-}
-
-/* A loop that is free reads its connections. If it has not read one for a while, the service thread reads that one. */
-static void test_loop_turns_but_does_not_read(void)
-{
-    looped l;
-
-    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
-    for (char n = 'a'; n < 'd'; n++) {
-        struct pollfd answer = {.events = POLLIN};
-        uint8_t ping[] = {0x89, 1, (uint8_t)n};
-        answer.fd = l.peer.fd;
-        raw_write(&l.peer, ping, sizeof ping);
-        do
-            cw_socket_poll_ready(l.peer.s); /* a turn of the loop, as any connection of the mailbox shows it */
-        while (poll(&answer, 1, 1) == 0);
-        RAW_EXPECT(&l.peer, CW__OP_PONG, &ping[2], 1);
-    }
     close_looped(&l);
 }
 
@@ -259,10 +260,10 @@ static void test_misuse(void)
 static const harness_test tests[] = {
     {"the loop reads, with both codecs", test_loop_reads},
     {"the service thread reads for a busy loop, and the loop reads again", test_service_reads_for_a_busy_loop},
-    {"the service thread looks less often whether the loop reads", test_service_looks_less_often},
+    {"the service thread does not watch what the loop reads", test_service_does_not_watch},
+    {"the service thread does not look at a connection that has ended", test_end_is_not_looked_at},
     {"a ping is answered while the loop is busy (RFC 6455 section 5.5.2)",
      test_pings_are_answered_for_a_busy_loop},
-    {"the service thread reads for a loop that turns and does not read", test_loop_turns_but_does_not_read},
     {"a loop reads a stream", test_stream},
     {"the descriptor stays open until the loop has stopped", test_descriptor_is_kept},
     {"a local close wakes the loop", test_local_close_wakes},

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the pollers. They are built once with each poller that the system can run, and use pipes and socket pairs
- * only. */
+/* Tests of the system's poller, with pipes and socket pairs. test_poller_poll.c runs them with the other kind of poller. */
 #include "harness.h"
 
 #include <errno.h>
@@ -315,6 +314,30 @@ static void test_many_threads(void)
     cw__poller_destroy(w.poller);
 }
 
+/* A poller watches another one. */
+static void test_once(void)
+{
+    cw__poller *p = cw__poller_create(), *inner = cw__poller_create();
+    int ends[2], fd = cw__poller_fd(inner);
+
+    open_pipe(ends);
+    CHECK(cw__poller_set(inner, ends[0], CW__READ, &owners[1]));
+    if (fd >= 0) {
+        CHECK(cw__poller_set(p, fd, CW__READ | CW__ONCE, &owners[0]));
+        expect_none(p);
+        CHECK(write(ends[1], "x", 1) == 1);
+        expect_one(p, fd, CW__READ, &owners[0]);
+        expect_none(p);
+        CHECK(cw__poller_set(p, fd, CW__READ | CW__ONCE, &owners[0]));
+        expect_one(p, fd, CW__READ, &owners[0]);
+        cw__poller_forget(p, fd);
+    }
+    cw__poller_forget(inner, ends[0]);
+    close_pipe(ends);
+    cw__poller_destroy(inner);
+    cw__poller_destroy(p);
+}
+
 static const harness_test tests[] = {
     {"ready to read, ready to write", test_read_and_write},
     {"both of one descriptor, and a set replaces the one before", test_both_of_one},
@@ -325,6 +348,7 @@ static const harness_test tests[] = {
     {"each allocation may fail", test_short_of_memory},
     {"a set wakes a thread that waits", test_set_while_waiting},
     {"several threads set while one waits", test_many_threads},
+    {"a poller that another poller watches once", test_once},
 };
 
 int main(int argc, char **argv) { return HARNESS_MAIN(argc, argv, tests); }

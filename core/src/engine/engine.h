@@ -59,7 +59,12 @@ void cw__wake_clear(cw__wake *w);
 
 typedef struct cw__poller cw__poller;
 
-enum { CW__READ = 1, CW__WRITE = 2, CW__HANGUP = 4 /* out only: read and write will not block */ };
+enum {
+    CW__READ = 1,
+    CW__WRITE = 2,
+    CW__HANGUP = 4, /* out only: read and write will not block */
+    CW__ONCE = 8    /* in only, for the descriptor of a poller: report once, until the next set */
+};
 
 typedef struct cw__ready {
     void *owner;
@@ -73,6 +78,8 @@ void cw__poller_destroy(cw__poller *p);
 /* Watches fd for mask (level-triggered) for owner, and replaces the previous mask of fd. A mask of 0 stops watching.
  * Any thread. A thread that waits at the same time sees the change. Returns false, with errno, if there is no memory. */
 bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner);
+/* Returns a descriptor that is readable while the poller has something to report; -1 if the system has none. */
+int cw__poller_fd(const cw__poller *p);
 /* Forgets a descriptor that is closed or about to be closed. Unlike set with 0, it accepts a closed one. Any thread. */
 void cw__poller_forget(cw__poller *p, int fd);
 /* Waits for descriptors; timeout_ms -1 = no limit. One thread at a time. Returns the number of entries of ready[] that
@@ -116,11 +123,13 @@ enum { CW__DETACH = -1 };
 
 typedef struct cw__client cw__client;
 
-/* The calls that the service makes, in the service thread and without a lock. ready and attend return the latest time
+/* The calls that the service makes, in the service thread and without a lock. ready, attend and look return the latest time
  * of the next attend (monotonic ms; INT64_MAX = none needed), or CW__DETACH to be detached. */
 typedef struct cw__client_calls {
     int64_t (*ready)(cw__client *client, int fd, unsigned mask);
     int64_t (*attend)(cw__client *client);
+    /* A descriptor that the service stands by for (cw__service_stand_by) has data. look is the number of this look. */
+    int64_t (*look)(cw__client *client, unsigned look);
     /* The program ends: close within grace_ms after all sent data has arrived; 0 = drop everything. A call of attend
      * follows. */
     void (*shut_down)(cw__client *client, int grace_ms);
@@ -149,6 +158,9 @@ void cw__service_at_end(void (*call)(void));
 /* Returns the service's poller, for cw__poller_set with the client as owner. Only between attach and
  * detached. */
 cw__poller *cw__service_poller(void);
+/* Begins or ends to stand by for a descriptor that an event loop reads: while it has data, look is called every 10 to 40
+ * ms. Any thread, between attach and detached. Returns false, with errno, if there is no memory. */
+bool cw__service_stand_by(cw__client *c, int fd, bool is_wanted);
 /* Returns whether the calling thread is the service thread. */
 bool cw__service_is_here(void);
 /* Keeps cw_shutdown from dropping everything before due_ms, because a client makes progress. Any thread. */
@@ -157,6 +169,31 @@ void cw__service_be_patient(int64_t due_ms);
  * call has reported. cw_shutdown reports the rest. Any thread. */
 void cw__service_lost(uint64_t len_bytes);
 void cw__service_told(uint64_t len_bytes);
+
+/* ---- From standby.c: the descriptors that event loops read --------------------------------------------- */
+
+typedef struct cw__standby {
+    cw__poller *poller;
+    cw__atomic_int count; /* of the descriptors */
+    bool is_resting;      /* the outer poller will report that one of them has data */
+    int64_t look_due_ms;  /* when the service thread looks at them next, unless it rests */
+    int pause_ms;         /* between that look and the one after it */
+    unsigned look;        /* the number of looks so far */
+} cw__standby;
+
+/* outer: the poller that reports the standby as owner, once, when a descriptor has data. Returns false, with errno, if the
+ * system provides no poller. */
+bool cw__standby_init(cw__standby *s, cw__poller *outer);
+void cw__standby_destroy(cw__standby *s);
+/* Adds or removes a descriptor, whose number is then correct in count. Any thread. Returns false, with errno, if there is no
+ * memory. */
+bool cw__standby_set(cw__standby *s, int fd, bool is_wanted, cw__client *c);
+/* Returns when the next look is due; INT64_MAX = none. */
+int64_t cw__standby_due_ms(cw__standby *s);
+/* Makes a look due soon, because the outer poller has reported the standby. */
+void cw__standby_rouse(cw__standby *s);
+/* Looks, if that is due: calls look for each descriptor with data. number is the number of the look. */
+void cw__standby_look(cw__standby *s, cw__poller *outer, void (*look)(cw__client *c, unsigned number));
 
 /* ---- From mailbox.c ------------------------------------------------------------------------------------- */
 
@@ -206,10 +243,6 @@ void cw__mailbox_retain(cw_mailbox *m);
 void cw__mailbox_release(cw_mailbox *m);
 /* Lists a subscriber that has events. Any thread; the caller may hold the socket's lock. */
 void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber);
-/* Count the turns of the event loop that drains the mailbox: the first adds one, the second returns the number. Any thread;
- * need no lock. */
-void cw__mailbox_turn(cw_mailbox *m);
-unsigned cw__mailbox_turns(const cw_mailbox *m);
 
 CW__PRIVATE_END
 

@@ -75,7 +75,6 @@ void cw__inbox_clear(cw__inbox *box)
 struct cw_mailbox {
     int generation; /* constant */
     cw__atomic_int references;
-    cw__atomic_int turns; /* of the event loop, as cw_socket_poll_ready reports them */
     cw__mutex lock;
     cw__wake wake; /* set while a socket is listed, or after cw_mailbox_wake */
     cw__subscriber *first, *last;
@@ -149,10 +148,6 @@ void cw_mailbox_release(cw_mailbox *m)
 int cw_mailbox_fd(const cw_mailbox *m) { return m->wake.read_fd; }
 
 /* ---- Listing and taking ---- */
-
-void cw__mailbox_turn(cw_mailbox *m) { (void)atomic_fetch_add(&m->turns, 1); }
-
-unsigned cw__mailbox_turns(const cw_mailbox *m) { return (unsigned)atomic_load(&m->turns); }
 
 void cw__mailbox_list(cw_mailbox *m, cw__subscriber *subscriber)
 {

@@ -107,7 +107,8 @@ bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner)
     place = make_owner(p, fd);
     if (!place)
         return false;
-    event.events = (mask & CW__READ ? (uint32_t)EPOLLIN : 0) | (mask & CW__WRITE ? (uint32_t)EPOLLOUT : 0);
+    event.events = (mask & CW__READ ? (uint32_t)EPOLLIN : 0) | (mask & CW__WRITE ? (uint32_t)EPOLLOUT : 0) |
+                   (mask & CW__ONCE ? (uint32_t)EPOLLONESHOT : 0);
     event.data.fd = fd;
     /* If the descriptor was closed without forget, our record is wrong. Then the other call is the right one. */
     first = atomic_exchange(place, owner ? owner : &no_owner) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
@@ -120,6 +121,8 @@ bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner)
     atomic_store(place, NULL);
     return false;
 }
+
+int cw__poller_fd(const cw__poller *p) { return p->epoll_fd; }
 
 void cw__poller_forget(cw__poller *p, int fd)
 {

@@ -47,11 +47,12 @@ void cw__poller_destroy(cw__poller *p)
 }
 
 /* Makes one change per call. In a call with two, an error of the first (nothing to delete) would prevent the second. */
-static bool change(cw__poller *p, int fd, short filter, bool is_wanted, void *owner)
+static bool change(cw__poller *p, int fd, short filter, unsigned short flags, void *owner)
 {
+    bool is_wanted = flags != EV_DELETE;
     struct kevent event;
 
-    EV_SET(&event, (uintptr_t)fd, filter, is_wanted ? EV_ADD : EV_DELETE, 0, 0, owner);
+    EV_SET(&event, (uintptr_t)fd, filter, flags, 0, 0, owner);
     while (kevent(p->queue_fd, &event, 1, NULL, 0, NULL) < 0) {
         if (errno == EINTR)
             continue;
@@ -62,10 +63,11 @@ static bool change(cw__poller *p, int fd, short filter, bool is_wanted, void *ow
 
 bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner)
 {
-    bool is_read_set = change(p, fd, EVFILT_READ, (mask & CW__READ) != 0, owner);
+    unsigned short wanted = mask & CW__ONCE ? EV_ADD | EV_ONESHOT : EV_ADD;
+    bool is_read_set = change(p, fd, EVFILT_READ, mask & CW__READ ? wanted : EV_DELETE, owner);
     int saved = errno;
 
-    if (change(p, fd, EVFILT_WRITE, (mask & CW__WRITE) != 0, owner) && is_read_set)
+    if (change(p, fd, EVFILT_WRITE, mask & CW__WRITE ? wanted : EV_DELETE, owner) && is_read_set)
         return true;
     saved = is_read_set ? errno : saved;
     cw__poller_forget(p, fd); /* one filter may be set: remove both, so that fd is not watched by half */
@@ -73,12 +75,14 @@ bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner)
     return false;
 }
 
+int cw__poller_fd(const cw__poller *p) { return p->queue_fd; }
+
 void cw__poller_forget(cw__poller *p, int fd)
 {
     int saved = errno;
 
-    (void)change(p, fd, EVFILT_READ, false, NULL);
-    (void)change(p, fd, EVFILT_WRITE, false, NULL);
+    (void)change(p, fd, EVFILT_READ, EV_DELETE, NULL);
+    (void)change(p, fd, EVFILT_WRITE, EV_DELETE, NULL);
     errno = saved;
 }
 

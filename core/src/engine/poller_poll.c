@@ -127,6 +127,12 @@ bool cw__poller_set(cw__poller *p, int fd, unsigned mask, void *owner)
     return is_set;
 }
 
+int cw__poller_fd(const cw__poller *p)
+{
+    (void)p;
+    return -1;
+}
+
 void cw__poller_forget(cw__poller *p, int fd)
 {
     if (fd >= 0)

@@ -33,6 +33,7 @@ static struct service {
     cw__cond changed; /* signalled when client_count, phase or served changes */
     cw__poller *poller;
     cw__wake wake;
+    cw__standby standby;
     cw__timer_heap timers;
     cw__client *clients; /* all attached clients */
     size_t client_count;
@@ -51,6 +52,15 @@ static atomic_uint_fast64_t lost_bytes; /* lost by all sockets, and not reported
 static _Thread_local bool in_service;
 
 cw__poller *cw__service_poller(void) { return service.poller; }
+
+bool cw__service_stand_by(cw__client *c, int fd, bool is_wanted)
+{
+    if (!cw__standby_set(&service.standby, fd, is_wanted, c))
+        return false;
+    if (is_wanted && cw__poller_fd(service.standby.poller) < 0)
+        cw__wake_signal(&service.wake); /* the service thread must look from now on */
+    return true;
+}
 
 bool cw__service_is_here(void) { return in_service; }
 
@@ -184,13 +194,15 @@ static void note_served(phase wanted)
     cw__mutex_unlock(&service.lock);
 }
 
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static int wait_ms(void)
 {
     int64_t due_ms, left_ms;
     bool is_busy;
 
     cw__mutex_lock(&service.lock);
-    due_ms = cw__timer_next(&service.timers);
+    due_ms = earlier(cw__timer_next(&service.timers), cw__standby_due_ms(&service.standby));
     is_busy = service.attention_first != NULL || service.gone != NULL;
     cw__mutex_unlock(&service.lock);
     if (is_busy)
@@ -207,9 +219,17 @@ static void serve_ready(const cw__ready *ready, int count)
         cw__client *c = ready[i].owner;
         if (!c)
             cw__wake_clear(&service.wake);
+        else if (ready[i].owner == &service.standby)
+            cw__standby_rouse(&service.standby);
         else if (!c->is_gone)
             schedule(c, c->calls->ready(c, ready[i].fd, ready[i].mask));
     }
+}
+
+static void look(cw__client *c, unsigned number)
+{
+    if (!c->is_gone)
+        schedule(c, c->calls->look(c, number));
 }
 
 /* Attends clients. Due timers join the queue behind clients that asked. Then each client in the queue gets one turn, so
@@ -260,6 +280,7 @@ static void *run(void *unused)
     for (;;) {
         int count = cw__poller_wait(service.poller, wait_ms(), ready, READY_AT_ONCE);
         serve_ready(ready, count);
+        cw__standby_look(&service.standby, service.poller, look);
         serve_attention();
         cw__mutex_lock(&service.lock);
         wanted = service.phase;
@@ -290,6 +311,14 @@ static void pin_library(void)
         (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
+static void free_parts(void)
+{
+    cw__standby_destroy(&service.standby);
+    cw__wake_destroy(&service.wake);
+    cw__poller_destroy(service.poller);
+    cw__timer_heap_destroy(&service.timers);
+}
+
 static void before_fork(void) { cw__mutex_lock(&service.lock); }
 static void after_fork_in_parent(void) { cw__mutex_unlock(&service.lock); }
 
@@ -302,9 +331,7 @@ static void after_fork_in_child(void)
     if (service.phase != NOT_STARTED) {
         for (cw__client *c = service.clients; c; c = c->next)
             c->calls->forked(c);
-        cw__wake_destroy(&service.wake);
-        cw__poller_destroy(service.poller);
-        cw__timer_heap_destroy(&service.timers);
+        free_parts();
         memset(&service, 0, sizeof service);
     }
     cw__mutex_init(&service.lock);
@@ -369,11 +396,11 @@ static cw_status start_locked(void)
         return status;
     }
     cw__timer_heap_init(&service.timers);
-    if (!cw__poller_set(service.poller, service.wake.read_fd, CW__READ, NULL) ||
+    if (!cw__standby_init(&service.standby, service.poller) ||
+        !cw__poller_set(service.poller, service.wake.read_fd, CW__READ, NULL) ||
         (errno = start_thread()) != 0) {
         cw_status status = cannot_start();
-        cw__wake_destroy(&service.wake);
-        cw__poller_destroy(service.poller);
+        free_parts();
         return status;
     }
     service.phase = service.served = RUNNING;
@@ -538,9 +565,7 @@ static void end_thread_locked(void)
         enter_phase_locked(STUCK);
         return;
     }
-    cw__timer_heap_destroy(&service.timers);
-    cw__wake_destroy(&service.wake);
-    cw__poller_destroy(service.poller);
+    free_parts();
     service.poller = NULL;
     service.phase = NOT_STARTED;
     cw__cond_broadcast(&service.changed);

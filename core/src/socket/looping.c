@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Looping: the public calls with which the event loop of a runtime reads the connection. The loop is one more thread that
  * polls (polling_count), so the service thread keeps the descriptor until the loop has stopped. state.c decides who
- * reads.
+ * reads, and standby.c finds a loop that is busy.
  *
  * Safety: each call takes the socket's lock. */
 #include "socket.h"
@@ -24,17 +24,14 @@ cw_status cw_socket_poll_begin(cw_socket *s, int *fd)
         s->in.is_looped = true;
         s->polling_count++;
         *fd = s->fd;
+        if (s->in.reader == CW__READER_CALLER)
+            cw__inbound_looped_locked(s);
     }
     cw__mutex_unlock(&s->lock);
     return status;
 }
 
-void cw_socket_poll_ready(cw_socket *s)
-{
-    atomic_store(&s->in.is_ready, 1);
-    if (s->mailbox) /* set before the loop begins, and then constant */
-        cw__mailbox_turn(s->mailbox);
-}
+void cw_socket_poll_ready(cw_socket *s) { atomic_store(&s->in.is_ready, 1); }
 
 cw_status cw_socket_poll_end(cw_socket *s)
 {

@@ -80,16 +80,16 @@ typedef struct cw__inbound {
     bool is_drained;  /* the codec had no more bytes; the descriptor shows when more arrive */
     cw__heard heard;
     uint32_t turns,
-        turns_seen; /* the number of calls that read, and that number when the service thread last looked */
-    unsigned loop_turns_seen; /* cw__mailbox_turns, when the service thread last looked */
-    int64_t linger_ms;        /* time between its last two looks */
-    int64_t reclaim_due_ms;   /* when the service thread checks whether the callers have stopped */
-    cw__wake *receiver;       /* wakes the thread that receives; NULL unless that thread polls */
-    const void *streamer;     /* reads the current message by cw_socket_receive_part; NULL = none */
-    bool is_stream_ended;     /* the streamer has the last part */
-    bool is_skipping;         /* the rest of the message that is arriving is dropped */
-    bool is_looped;           /* an event loop polls the descriptor (looping.c) */
-    cw__atomic_int is_ready;  /* the loop has found the descriptor readable; needs no lock */
+        turns_seen;     /* the number of calls that read, and that number when the service thread last looked */
+    unsigned look_seen; /* the number of its last look while an event loop reads (cw__service_stand_by) */
+    int64_t reclaim_due_ms;  /* when the service thread checks whether the callers have stopped */
+    cw__wake *receiver;      /* wakes the thread that receives; NULL unless that thread polls */
+    const void *streamer;    /* reads the current message by cw_socket_receive_part; NULL = none */
+    bool is_stream_ended;    /* the streamer has the last part */
+    bool is_skipping;        /* the rest of the message that is arriving is dropped */
+    bool is_looped;          /* an event loop polls the descriptor (looping.c) */
+    bool is_stood_by;        /* the service thread stands by for it */
+    cw__atomic_int is_ready; /* the loop has found the descriptor readable; needs no lock */
 } cw__inbound;
 
 typedef struct cw__ping {

@@ -183,12 +183,8 @@ static int64_t on_ready(cw__client *client, int fd, unsigned mask)
     cw_socket *s = socket_of(client);
 
     cw__socket_enter(s);
-    if (!s->connecting && fd == s->fd && (mask & (CW__READ | CW__HANGUP))) {
+    if (!s->connecting && fd == s->fd && (mask & (CW__READ | CW__HANGUP)))
         s->in.is_drained = false;
-        if (s->in.is_looped && s->in.reader == CW__READER_SERVICE && s->close.state == CW__CLOSE_NONE &&
-            s->pings.waiting_count == 0)
-            cw__inbound_yield_locked(s);
-    }
     return finish(s, s->connecting ? cw__connecting_attend_locked(s) : serve_locked(s));
 }
 
@@ -198,6 +194,14 @@ static int64_t on_attend(cw__client *client)
 
     cw__socket_enter(s);
     return finish(s, s->connecting ? cw__connecting_attend_locked(s) : serve_locked(s));
+}
+
+static int64_t on_look(cw__client *client, unsigned look)
+{
+    cw_socket *s = socket_of(client);
+
+    cw__socket_enter(s);
+    return finish(s, cw__inbound_look_locked(s, look) ? serve_locked(s) : next_due(s));
 }
 
 static void on_shut_down(cw__client *client, int grace_ms)
@@ -240,6 +244,7 @@ static void on_forked(cw__client *client)
 
 static const cw__client_calls client_calls = {.ready = on_ready,
                                               .attend = on_attend,
+                                              .look = on_look,
                                               .shut_down = on_shut_down,
                                               .detached = on_detached,
                                               .forked = on_forked};

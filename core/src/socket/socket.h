@@ -44,13 +44,15 @@ void cw__socket_attend_locked(cw_socket *s);
  * for that, the service thread ends the connection when it next attends. */
 void cw__socket_watch_locked(cw_socket *s);
 /* Hand the reading to the calling threads, and back to the service thread. The service thread checks after
- * CW__LINGER_MS whether the callers have stopped. While the event loop of this socket reads sockets, the time grows up to
- * CW__LINGER_MOST_MS. */
-enum { CW__LINGER_MS = CW_LOOP_GRACE_MS, CW__LINGER_MOST_MS = 4 * CW_LOOP_GRACE_MS };
+ * CW__LINGER_MS whether the callers have stopped. If an event loop polls the descriptor, it stands by instead. */
+enum { CW__LINGER_MS = 10 };
 void cw__inbound_take_over_locked(cw_socket *s);
 void cw__inbound_give_back_locked(cw_socket *s);
-/* Leaves what has arrived to the event loop, which has CW__LINGER_MS to read it. Service thread only. */
-void cw__inbound_yield_locked(cw_socket *s);
+/* Leaves the reading, which the callers have, to the event loop for as long as it wants. */
+void cw__inbound_looped_locked(cw_socket *s);
+/* Notes that data waits at a look of the service thread. Gives the reading to it, and returns true, if the event loop has not
+ * read since the look before. Service thread only. */
+bool cw__inbound_look_locked(cw_socket *s, unsigned look);
 /* Gives the reading back to the service thread if no caller has read for CW__LINGER_MS. Service thread only. */
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms);
 

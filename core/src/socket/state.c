@@ -84,12 +84,28 @@ void cw__socket_attend_locked(cw_socket *s)
 
 /* ---- The poller, and the thread that reads ---- */
 
+/* The service thread stands by for the event loop that reads. */
+static void stand_by_locked(cw_socket *s)
+{
+    bool is_wanted = s->in.is_looped && s->in.reader == CW__READER_CALLER && s->close.state != CW__CLOSE_ENDED;
+
+    if (is_wanted == s->in.is_stood_by)
+        return;
+    if (cw__service_stand_by(&s->client, s->fd, is_wanted))
+        s->in.is_stood_by = is_wanted;
+    else {
+        s->is_unwatchable = true;
+        cw__socket_attend_locked(s);
+    }
+}
+
 void cw__socket_watch_locked(cw_socket *s)
 {
     unsigned mask = 0;
 
     if (!s->codec)
         return;
+    stand_by_locked(s);
     if (s->close.state != CW__CLOSE_ENDED) {
         bool is_wanted = s->close.state == CW__CLOSE_NONE ? !s->in.inbox.is_full
                                                           : s->close.state == CW__CLOSE_SENT || !s->out.first;
@@ -108,33 +124,17 @@ void cw__socket_watch_locked(cw_socket *s)
     }
 }
 
-static unsigned loop_turns(const cw_socket *s)
-{
-    return s->in.is_looped && s->mailbox ? cw__mailbox_turns(s->mailbox) : 0;
-}
-
-/* Lets the callers read for some time, and then looks whether they have read. */
-static void linger_locked(cw_socket *s, int64_t now_ms, int64_t linger_ms)
+/* Lets the callers read for some time, and then checks whether they have read. */
+static void linger_locked(cw_socket *s, int64_t now_ms)
 {
     s->in.turns_seen = s->in.turns;
-    s->in.loop_turns_seen = loop_turns(s);
-    s->in.linger_ms = linger_ms;
-    s->in.reclaim_due_ms = now_ms + linger_ms;
+    s->in.reclaim_due_ms = now_ms + CW__LINGER_MS;
 }
 
-/* Returns whether the callers still read. The event loop of a program does if it has read another connection meanwhile, but then
- * the service thread soon watches the descriptor itself. While the loop reads, the service thread looks less and less often,
- * because looking costs time too: for each of 1,000 busy connections, it took 13 % of the processor time of a round trip. */
-static bool goes_on_locked(cw_socket *s, int64_t now_ms)
+void cw__inbound_looped_locked(cw_socket *s)
 {
-    bool is_read = s->in.turns != s->in.turns_seen;
-    bool is_loop_alive = loop_turns(s) != s->in.loop_turns_seen;
-    int64_t longer_ms = s->in.linger_ms < CW__LINGER_MOST_MS ? s->in.linger_ms * 2 : CW__LINGER_MOST_MS;
-
-    if (!is_read && (!is_loop_alive || s->in.linger_ms >= CW__LINGER_MOST_MS))
-        return false;
-    linger_locked(s, now_ms, is_loop_alive ? longer_ms : CW__LINGER_MS);
-    return true;
+    s->in.reclaim_due_ms = INT64_MAX;
+    cw__socket_watch_locked(s);
 }
 
 void cw__inbound_take_over_locked(cw_socket *s)
@@ -147,7 +147,11 @@ void cw__inbound_take_over_locked(cw_socket *s)
     if (s->in.reader != CW__READER_SERVICE)
         return;
     s->in.reader = CW__READER_CALLER;
-    linger_locked(s, cw__now_ms(), CW__LINGER_MS);
+    if (s->in.is_looped) {
+        cw__inbound_looped_locked(s);
+        return;
+    }
+    linger_locked(s, cw__now_ms());
     cw__socket_watch_locked(s);
     cw__socket_attend_locked(s);
 }
@@ -162,12 +166,6 @@ void cw__inbound_give_back_locked(cw_socket *s)
     cw__socket_attend_locked(s); /* libcurl may hold bytes, and the descriptor does not show them */
 }
 
-void cw__inbound_yield_locked(cw_socket *s)
-{
-    s->in.reader = CW__READER_CALLER;
-    linger_locked(s, cw__now_ms(), CW__LINGER_MS);
-}
-
 void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
 {
     if (s->in.reader != CW__READER_CALLER || now_ms < s->in.reclaim_due_ms)
@@ -175,8 +173,23 @@ void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
     if (s->in.receiver) { /* the receiver may poll for long, and tells the service thread when it stops */
         s->in.reader = CW__READER_POLLING;
         s->in.reclaim_due_ms = INT64_MAX;
-    } else if (!goes_on_locked(s, now_ms)) {
+    } else if (s->in.turns != s->in.turns_seen)
+        linger_locked(s, now_ms);
+    else {
         s->in.reader = CW__READER_SERVICE;
         s->in.reclaim_due_ms = INT64_MAX;
     }
+}
+
+bool cw__inbound_look_locked(cw_socket *s, unsigned look)
+{
+    bool is_left = s->in.is_stood_by && s->in.turns == s->in.turns_seen && s->in.look_seen + 1 == look;
+
+    s->in.turns_seen = s->in.turns;
+    s->in.look_seen = look;
+    if (is_left) {
+        s->in.is_drained = false;
+        cw__inbound_give_back_locked(s);
+    }
+    return is_left;
 }

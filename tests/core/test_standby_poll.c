@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs test_standby.c with the poller for systems without epoll and kqueue. */
+#define CW_POLLER_POLL
+
+#include "../../core/src/engine/poller_poll.c" /* NOLINT(bugprone-suspicious-include) */
+
+#include "test_standby.c" /* NOLINT(bugprone-suspicious-include) */
