@@ -138,6 +138,8 @@ static void test_pong(void)
     c.s->settings.numbers[CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL] = 5000;
     cw__pings_start_locked(c.s, c.zero_ms);
     CHECK_DUE(&c, 5000);
+    c.s->settings.numbers[CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL] = 1;
+    CHECK_INT(cw__pongs_interval_ms(c.s), 1); /* any wanted interval counts */
     c.s->settings.numbers[CW_OPT_DESIRED_UNSOLICITED_PONG_INTERVAL] = 0;
     c.s->settings.numbers[CW_OPT_PING_INTERVAL] = -1;
     cw__pings_start_locked(c.s, c.zero_ms);

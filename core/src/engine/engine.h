@@ -200,8 +200,8 @@ void cw__standby_look(cw__standby *s, cw__poller *outer, void (*look)(cw__client
 /* The received messages of one socket that have not been taken. Under the socket's lock. */
 typedef struct cw__inbox {
     cw_event *first, *last;
-    size_t bytes; /* payloads and the memory of their events */
-    size_t high_bytes;
+    size_t bytes;      /* payloads and the memory of their events */
+    size_t high_bytes; /* at least 1 */
     size_t most_bytes; /* the most that bytes has been */
     size_t mark_bytes; /* cw__inbox_rose has nothing to do up to here */
     bool is_full;      /* true from high_bytes on, until half of high_bytes is reached */

@@ -19,7 +19,7 @@ void cw__inbox_rose(cw__inbox *box)
     if (box->bytes > box->most_bytes)
         box->most_bytes = box->bytes;
     box->mark_bytes = box->most_bytes;
-    if (box->high_bytes > 0 && box->mark_bytes >= box->high_bytes)
+    if (box->mark_bytes >= box->high_bytes)
         box->mark_bytes = box->high_bytes - 1;
 }
 

@@ -49,7 +49,7 @@ void cw__socket_changed_locked(cw_socket *s)
 {
     if (s->waiting_count > 0)
         cw__cond_broadcast(&s->changed);
-    if (cw__service_is_here())
+    if ((s->event_mask & CW_EVENT_CHANGED) && cw__service_is_here())
         tell_locked(s);
 }
 
