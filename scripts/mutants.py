@@ -116,9 +116,9 @@ TESTS = {
     "random": "random frame",
     "handshake": "handshake_options handshake_verdict handshake_tls proxy_options refusal "
     "handshake handshake_vectors question "
-    "lookup descriptors",
+    "lookup descriptors tls_options",
     "showing": "showing question",
-    "verdict": "handshake_verdict handshake_tls handshake handshake_vectors descriptors",
+    "verdict": "handshake_verdict handshake_tls handshake handshake_vectors descriptors tls_options",
     "closing": "closing_state closing closing_calls end draining socket unread inbound",
     "closing_calls": "closing_state closing closing_calls end draining socket unread inbound",
     "mailbox": "listing mailbox many fork",

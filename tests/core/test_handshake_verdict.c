@@ -201,7 +201,10 @@ static void test_failures(void)
     cw__handshake *h;
 
     wish_nothing();
-    h = made("ws://server.test/", NULL);
+    h = made("ws://server.test:8765/", NULL);
+    info.os_errno = ECONNREFUSED;
+    expect_verdict(h, CURLE_COULDNT_CONNECT, CW_CONNECT_FAILED, CW_WEB_CannotConnect,
+                   "cannot connect to the server server.test:8765: ");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         info.os_errno = rows[i].os_errno;
         error = (cw__error){0};

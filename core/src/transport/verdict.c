@@ -228,7 +228,7 @@ static void failed(const cw__handshake *h, CURLcode code, cw__error *error)
                      .os_errno = errno_of(h, code),
                      .text = h->text,
                      .host = at_pre_proxy ? h->proxy.name : h->host,
-                     .port = at_pre_proxy ? 0 : h->port,
+                     .port = h->port,
                      .server_name = h->tls_options.server_name,
                      .proxy = cw__handshake_next_proxy(h)->name,
                      .source = cw__handshake_next_proxy(h)->source,
