@@ -19,6 +19,7 @@ static void open_looped(looped *l, cw_class socket_class, int64_t framing)
 
     memset(l, 0, sizeof *l);
     CHECK_STATUS(cw_socket_set_number(s, CW_OPT_FRAMING, framing), CW_OK);
+    CHECK_STATUS(cw_socket_set_number(s, CW_OPT_KEEPALIVE, CW_KEEPALIVE_OFF), CW_OK); /* a ping reads too */
     CHECK_STATUS(cw_mailbox_create(&l->mailbox), CW_OK);
     CHECK_STATUS(cw_socket_subscribe(s, l->mailbox, CW_EVENT_READABLE | CW_EVENT_CLOSED), CW_OK);
     raw_open(&l->peer, s);
@@ -171,6 +172,66 @@ static void test_end_is_not_looked_at(void)
     close_looped(&l);
 }
 
+/* Waits until the loop polls, and what the peer then sends makes the descriptor readable. */
+static void send_to_loop(const looped *l, const void *data, size_t len_bytes)
+{
+    struct pollfd descriptor = {.events = POLLIN};
+
+    begin_waiting(l);
+    raw_write((raw_peer *)(uintptr_t)&l->peer, data, len_bytes);
+    descriptor.fd = l->fd;
+    CHECK_INT(poll(&descriptor, 1, -1), 1);
+    cw_socket_poll_ready(l->peer.s);
+}
+
+/* The loop takes a message, and then nothing. The ping came in the same segment, so the descriptor does not show it. */
+static void test_held_bytes_are_read(void)
+{
+    static const uint8_t both[] = {0x81, 1, 'a', 0x89, 1, 'p'};
+
+    for (size_t i = 0; i < sizeof framings / sizeof framings[0]; i++) {
+        looped l;
+        open_looped(&l, CW_MESSAGE_SOCKET, framings[i]);
+        send_to_loop(&l, both, sizeof both);
+        (void)take(&l, "a");
+        RAW_EXPECT(&l.peer, CW__OP_PONG, "p", 1);
+        close_looped(&l);
+    }
+}
+
+/* The loop polls no more when the service thread stands by, and polls again later. */
+static void test_loop_begins_again(void)
+{
+    static const uint8_t message[] = {0x81, 1, 'a'};
+
+    for (int i = 0; i < 20; i++) {
+        looped l;
+        open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+        send_to_loop(&l, message, sizeof message);
+        (void)take(&l, "a");
+        CHECK_STATUS(cw_socket_poll_end(l.peer.s), CW_OK);
+        CHECK_STATUS(cw_socket_poll_begin(l.peer.s, &l.fd), CW_OK);
+        begin_waiting(&l);
+        RAW_SEND(&l.peer, "\x89\x01p");
+        RAW_EXPECT(&l.peer, CW__OP_PONG, "p", 1);
+        close_looped(&l);
+    }
+}
+
+/* One call reads only a part of what is there, and finds no message. The descriptor is silent then. */
+static void test_share_of_a_call(void)
+{
+    enum { FRAGMENTS = 20000 };
+    static uint8_t data[3 + 2 * FRAGMENTS + 2] = {0x01, 1, 'a'};
+    looped l;
+
+    data[3 + 2 * FRAGMENTS] = 0x80;
+    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+    send_to_loop(&l, data, sizeof data);
+    (void)take(&l, "a");
+    close_looped(&l);
+}
+
 /* RFC 6455 section 5.5.2: an endpoint must answer a ping. */
 static void test_pings_are_answered_for_a_busy_loop(void)
 {
@@ -262,6 +323,9 @@ static const harness_test tests[] = {
     {"the service thread reads for a busy loop, and the loop reads again", test_service_reads_for_a_busy_loop},
     {"the service thread does not watch what the loop reads", test_service_does_not_watch},
     {"the service thread does not look at a connection that has ended", test_end_is_not_looked_at},
+    {"bytes that the descriptor does not show are read for the loop", test_held_bytes_are_read},
+    {"a loop that ends and begins to poll", test_loop_begins_again},
+    {"a loop's call reads only a part", test_share_of_a_call},
     {"a ping is answered while the loop is busy (RFC 6455 section 5.5.2)",
      test_pings_are_answered_for_a_busy_loop},
     {"a loop reads a stream", test_stream},

@@ -91,6 +91,15 @@ static void test_inbox_marks(void)
             CHECK_INT(box.is_full, left * each_bytes > box.high_bytes / 2);
         }
         CHECK(cw__inbox_pop(&box) == NULL);
+        for (int twice = 0; twice < 2; twice++) { /* filled to the last byte, and again */
+            cw_event *e = cw__event_create(CW_EVENT_MESSAGE, 0);
+            CHECK(e != NULL && sizeof *e <= box.high_bytes);
+            e->len_bytes = box.high_bytes - sizeof *e;
+            cw__inbox_push(&box, e);
+            CHECK(box.is_full && box.bytes == box.high_bytes);
+            cw_event_free(cw__inbox_pop(&box));
+            CHECK(!box.is_full);
+        }
         CHECK(box.first == NULL && box.last == NULL);
     }
 }

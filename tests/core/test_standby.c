@@ -53,7 +53,6 @@ static void end(bench *b, int count)
         CHECK(close(b->pipes[i][0]) == 0 && close(b->pipes[i][1]) == 0);
     }
     CHECK_INT(atomic_load(&b->standby.count), 0);
-    CHECK_INT(cw__standby_due_ms(&b->standby) == INT64_MAX, 1);
     cw__standby_destroy(&b->standby);
     cw__poller_destroy(b->outer);
 }
@@ -174,6 +173,26 @@ static void test_many(void)
     end(&b, PIPES);
 }
 
+/* The last descriptor goes while a look is due. Standby must rest before the next one comes. */
+static void test_none_left(void)
+{
+    bench b;
+
+    begin(&b, 1);
+    put(&b, 0);
+    await_report(&b);
+    set(&b, 0, false);
+    CHECK_INT(cw__standby_due_ms(&b.standby) == INT64_MAX, !can_rest(&b));
+    if (can_rest(&b))
+        look_now(&b);
+    CHECK_INT(cw__standby_due_ms(&b.standby) == INT64_MAX, 1);
+    set(&b, 0, true);
+    await_report(&b);
+    look_now(&b);
+    CHECK_INT(looks[0], b.standby.look);
+    end(&b, 1);
+}
+
 static void test_no_memory(void)
 {
     bench b;
@@ -190,6 +209,7 @@ static const harness_test tests[] = {
     {"data that comes before a rest is reported", test_rests_with_data},
     {"the pauses between looks", test_pauses},
     {"each of many descriptors at each look", test_many},
+    {"the last descriptor goes, and another one comes", test_none_left},
     {"a descriptor that cannot be watched", test_no_memory},
 };
 

@@ -47,7 +47,10 @@ bool cw__standby_set(cw__standby *s, int fd, bool is_wanted, cw__client *c)
 
 int64_t cw__standby_due_ms(cw__standby *s)
 {
-    return s->is_resting || atomic_load(&s->count) == 0 ? INT64_MAX : s->look_due_ms;
+    /* Without descriptors, a look finds none, and rests. */
+    bool is_over = cw__poller_fd(s->poller) < 0 && atomic_load(&s->count) == 0;
+
+    return s->is_resting || is_over ? INT64_MAX : s->look_due_ms;
 }
 
 void cw__standby_look(cw__standby *s, cw__poller *outer, void (*look)(cw__client *c, unsigned number))

@@ -24,8 +24,7 @@ cw_status cw_socket_poll_begin(cw_socket *s, int *fd)
         s->in.is_looped = true;
         s->polling_count++;
         *fd = s->fd;
-        if (s->in.reader == CW__READER_CALLER)
-            cw__inbound_looped_locked(s);
+        cw__socket_watch_locked(s);
     }
     cw__mutex_unlock(&s->lock);
     return status;

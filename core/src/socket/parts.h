@@ -80,8 +80,10 @@ typedef struct cw__inbound {
     bool is_drained;  /* the codec had no more bytes; the descriptor shows when more arrive */
     cw__heard heard;
     uint32_t turns,
-        turns_seen;     /* the number of calls that read, and that number when the service thread last looked */
-    unsigned look_seen; /* the number of its last look while an event loop reads (cw__service_stand_by) */
+        turns_seen; /* the number of calls that read, and that number when the service thread last looked */
+    uint32_t
+        look_turns; /* turns, when the service thread last looked after an event loop (cw__service_stand_by) */
+    unsigned look_seen;      /* the number of that look */
     int64_t reclaim_due_ms;  /* when the service thread checks whether the callers have stopped */
     cw__wake *receiver;      /* wakes the thread that receives; NULL unless that thread polls */
     const void *streamer;    /* reads the current message by cw_socket_receive_part; NULL = none */

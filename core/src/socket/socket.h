@@ -48,8 +48,9 @@ void cw__socket_watch_locked(cw_socket *s);
 enum { CW__LINGER_MS = 10 };
 void cw__inbound_take_over_locked(cw_socket *s);
 void cw__inbound_give_back_locked(cw_socket *s);
-/* Leaves the reading, which the callers have, to the event loop for as long as it wants. */
-void cw__inbound_looped_locked(cw_socket *s);
+/* Is called when a caller has read. If that was an event loop, the service thread looks after bytes that may have been received
+ * already: the descriptor does not show them. If has_result is false, it reads them at once. */
+void cw__inbound_leave_locked(cw_socket *s, bool has_result);
 /* Notes that data waits at a look of the service thread. Gives the reading to it, and returns true, if the event loop has not
  * read since the look before. Service thread only. */
 bool cw__inbound_look_locked(cw_socket *s, unsigned look);

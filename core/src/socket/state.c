@@ -131,10 +131,25 @@ static void linger_locked(cw_socket *s, int64_t now_ms)
     s->in.reclaim_due_ms = now_ms + CW__LINGER_MS;
 }
 
-void cw__inbound_looped_locked(cw_socket *s)
+/* Returns whether bytes may have been received that neither the inbox has nor the descriptor shows. */
+static bool may_hold(const cw_socket *s)
 {
-    s->in.reclaim_due_ms = INT64_MAX;
-    cw__socket_watch_locked(s);
+    if (s->in.is_drained)
+        return false;
+    return (s->in.inflater && cw__inflater_has_more(s->in.inflater)) || !s->codec->calls->holds ||
+           s->codec->calls->holds(s->codec);
+}
+
+void cw__inbound_leave_locked(cw_socket *s, bool has_result)
+{
+    if (!s->in.is_looped || s->in.reader != CW__READER_CALLER || !may_hold(s))
+        return;
+    if (!has_result)
+        cw__inbound_give_back_locked(s);
+    else if (s->in.reclaim_due_ms == INT64_MAX) {
+        linger_locked(s, cw__now_ms());
+        cw__socket_attend_locked(s);
+    }
 }
 
 void cw__inbound_take_over_locked(cw_socket *s)
@@ -147,12 +162,10 @@ void cw__inbound_take_over_locked(cw_socket *s)
     if (s->in.reader != CW__READER_SERVICE)
         return;
     s->in.reader = CW__READER_CALLER;
-    if (s->in.is_looped) {
-        cw__inbound_looped_locked(s);
-        return;
-    }
-    linger_locked(s, cw__now_ms());
     cw__socket_watch_locked(s);
+    if (s->in.is_looped)
+        return; /* cw__inbound_leave_locked follows */
+    linger_locked(s, cw__now_ms());
     cw__socket_attend_locked(s);
 }
 
@@ -173,7 +186,9 @@ void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
     if (s->in.receiver) { /* the receiver may poll for long, and tells the service thread when it stops */
         s->in.reader = CW__READER_POLLING;
         s->in.reclaim_due_ms = INT64_MAX;
-    } else if (s->in.turns != s->in.turns_seen)
+    } else if (s->in.is_looped && !may_hold(s))
+        s->in.reclaim_due_ms = INT64_MAX; /* the service thread stands by */
+    else if (s->in.turns != s->in.turns_seen)
         linger_locked(s, now_ms);
     else {
         s->in.reader = CW__READER_SERVICE;
@@ -183,9 +198,9 @@ void cw__inbound_reclaim_locked(cw_socket *s, int64_t now_ms)
 
 bool cw__inbound_look_locked(cw_socket *s, unsigned look)
 {
-    bool is_left = s->in.is_stood_by && s->in.turns == s->in.turns_seen && s->in.look_seen + 1 == look;
+    bool is_left = s->in.is_stood_by && s->in.turns == s->in.look_turns && s->in.look_seen + 1 == look;
 
-    s->in.turns_seen = s->in.turns;
+    s->in.look_turns = s->in.turns;
     s->in.look_seen = look;
     if (is_left) {
         s->in.is_drained = false;

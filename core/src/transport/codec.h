@@ -49,6 +49,8 @@ typedef struct cw__codec_calls {
     /* Writes the frames that are held back. If it returns AGAIN, call it again. NULL if the codec never holds frames
      * back. */
     cw__io (*flush)(cw__codec *c);
+    /* Returns whether the codec may hold received bytes, which the descriptor does not show. NULL if it cannot tell: it may. */
+    bool (*holds)(const cw__codec *c);
     /* Returns the bytes of frames that the codec holds because the connection has not accepted them, or for a flush. NULL
      * if the codec cannot tell. */
     size_t (*unwritten)(const cw__codec *c);

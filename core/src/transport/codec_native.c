@@ -232,6 +232,13 @@ static void codec_await(cw__codec *base, uint64_t least_bytes)
     cw__link_await(base->link, least_bytes < AWAIT_BYTES ? (int)least_bytes : AWAIT_BYTES);
 }
 
+static bool codec_holds(const cw__codec *base)
+{
+    const codec_native *c = (const codec_native *)base;
+
+    return c->input_start < c->input_end || !cw__link_reads_bare(base->link);
+}
+
 static cw__io decoder_receive(cw__codec *base, uint8_t *buffer, size_t size_bytes, cw__piece *piece)
 {
     codec_native *c = (codec_native *)base;
@@ -273,28 +280,36 @@ static bool hold_output(codec_native *c)
     return c->output != NULL;
 }
 
-/* Writes a part of a frame: the rest of its header, and payload, which it adds to *sent. If the connection does not accept
- * all bytes, it returns AGAIN. On a bare connection it then takes the other payload back, so that the caller passes it again.
+/* Handles the rest of a part that the connection has not accepted. On a bare connection the caller passes the payload again.
  * Over TLS the same bytes must be written again, so the codec keeps them. */
-static cw__io write_part(codec_native *c, const uint8_t *data, size_t header_bytes, size_t payload_bytes,
-                         size_t *sent)
+static cw__io handle_rest(codec_native *c, cw__io io, const uint8_t *rest, size_t rest_bytes,
+                          size_t payload_bytes, size_t *sent)
 {
-    size_t written = 0, rest_bytes, back_bytes;
-    cw__io io = cw__link_send(c->base.link, data, header_bytes + payload_bytes, &written);
+    size_t back_bytes = c->base.link->is_bare ? least(rest_bytes, payload_bytes) : 0;
 
-    c->base.wants_read = c->base.link->wants_read;
-    rest_bytes = header_bytes + payload_bytes - written;
-    back_bytes = io == CW__IO_AGAIN && c->base.link->is_bare ? least(rest_bytes, payload_bytes) : 0;
-    *sent += payload_bytes - back_bytes;
-    c->sent_offset += payload_bytes - back_bytes;
+    *sent -= back_bytes;
+    c->sent_offset -= back_bytes;
     rest_bytes -= back_bytes;
     if (io != CW__IO_AGAIN || rest_bytes == 0)
         return io;
     if (!hold_output(c))
         return no_memory(c);
-    memcpy(c->output, data + written, rest_bytes);
+    memcpy(c->output, rest, rest_bytes);
     c->output_end = rest_bytes;
     return CW__IO_AGAIN;
+}
+
+/* Writes a part of a frame: the rest of its header, and payload, which it adds to *sent. */
+static cw__io write_part(codec_native *c, const uint8_t *data, size_t header_bytes, size_t payload_bytes,
+                         size_t *sent)
+{
+    size_t written = 0, len_bytes = header_bytes + payload_bytes;
+    cw__io io = cw__link_send(c->base.link, data, len_bytes, &written);
+
+    c->base.wants_read = c->base.link->wants_read;
+    *sent += payload_bytes;
+    c->sent_offset += payload_bytes;
+    return io == CW__IO_OK ? io : handle_rest(c, io, data + written, len_bytes - written, payload_bytes, sent);
 }
 
 static cw__io write_kept(codec_native *c)
@@ -445,7 +460,8 @@ static cw__io codec_send(cw__codec *base, uint8_t opcode, bool is_final, const u
     if (io == CW__IO_OK)
         io = write_frame(c, large ? large : small, large ? LARGE_OUTPUT_BYTES : OUTPUT_BYTES, used, data,
                          len_bytes, sent);
-    cw__free(large);
+    if (large) /* spares a small message the call */
+        cw__free(large);
     return io;
 }
 
@@ -499,6 +515,7 @@ cw__codec *cw__codec_native_create(cw__link *link)
                                            .receive = codec_receive,
                                            .discard = codec_discard,
                                            .await = codec_await,
+                                           .holds = codec_holds,
                                            .send = codec_send,
                                            .flush = codec_flush,
                                            .unwritten = codec_unwritten,
