@@ -1278,7 +1278,8 @@ CW_API cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
 /* Takes the next message and never waits: not for a message, not for the socket's lock, and not for libcurl when another
  * connection uses it. So a runtime may call it while it holds its own lock.
  * Returns  CW_OK
- * Errors   CW_WOULD_BLOCK: the call took no message, but one may be there; cw_socket_receive finds out
+ * Errors   CW_TIMED_OUT: no message is there. CW_WOULD_BLOCK: the call could not look, because another thread uses the socket or
+ *          because the socket is not open; cw_socket_receive finds out. Neither sets the error message
  * Thread   any
  * Owns     the caller owns *out until cw_event_free */
 CW_API cw_status cw_socket_try_receive(cw_socket *s, cw_event **out);
@@ -1359,7 +1360,8 @@ CW_API cw_status cw_socket_unread(cw_socket *s, const void *data, size_t len_byt
  * CW_LOOP_GRACE_MS, because the loop is busy, the service thread reads them, answers pings, and posts CW_EVENT_READABLE. It
  * leaves them to the loop for up to four times as long if other bytes have waited just before. So a loop
  * waits for the descriptor and for that event. If the descriptor is readable, the loop calls cw_socket_poll_ready
- * before it takes anything. If it then gets nothing, it polls again. If the connection ends, CW_EVENT_CLOSED is posted.
+ * before it takes anything. If it then gets nothing, it polls again; after CW_WOULD_BLOCK it calls cw_socket_receive with a
+ * timeout of 0 first, because the message may be in memory already. If the connection ends, CW_EVENT_CLOSED is posted.
  * The system keeps the descriptor until cw_socket_poll_end, so call that soon.
  *   fd   set to the descriptor. Poll it only. It is valid until cw_socket_poll_end
  * Returns  CW_OK

@@ -131,7 +131,7 @@ static void begin_waiting(const looped *l)
     cw_event *e = NULL;
 
     while (reader_of(l->peer.s) != CW__READER_CALLER)
-        CHECK_STATUS(cw_socket_try_receive(l->peer.s, &e), CW_WOULD_BLOCK);
+        CHECK(cw_socket_try_receive(l->peer.s, &e) != CW_OK);
 }
 
 /* Otherwise it would wake up for each message that the loop reads. */
@@ -232,6 +232,58 @@ static void test_share_of_a_call(void)
     close_looped(&l);
 }
 
+/* The same with the calls that take a timeout. */
+static void test_share_of_a_waiting_call(void)
+{
+    enum { FRAGMENTS = 20000 };
+    static uint8_t data[3 + 2 * FRAGMENTS + 2] = {0x02, 1, 'a'};
+    looped l;
+    cw_event *e = NULL;
+
+    data[3 + 2 * FRAGMENTS] = 0x80;
+    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+    send_to_loop(&l, data, sizeof data);
+    while (cw_socket_receive(l.peer.s, 0, &e) != CW_OK)
+        (void)loop_is_told(&l);
+    CHECK_BYTES(cw_event_data(e, NULL), 1, "a", 1);
+    cw_event_free(e);
+    close_looped(&l);
+}
+
+static void test_share_of_a_read(void)
+{
+    enum { FRAGMENTS = 20000 };
+    static uint8_t data[2 * FRAGMENTS + 3] = {0x02};
+    looped l;
+    uint8_t byte[1];
+    size_t len = 0;
+
+    data[2 * FRAGMENTS] = 0x80;
+    data[2 * FRAGMENTS + 1] = 1;
+    data[2 * FRAGMENTS + 2] = 'a';
+    open_looped(&l, CW_STREAM_SOCKET, CW_FRAMING_AUTO);
+    raw_write(&l.peer, data, sizeof data);
+    while (cw_socket_read(l.peer.s, byte, sizeof byte, 0, &len) != CW_OK)
+        (void)loop_is_told(&l);
+    CHECK_BYTES(byte, len, "a", 1);
+    close_looped(&l);
+}
+
+/* A call that could not look says so, because the message may be in memory, which nothing shows any more. */
+static void test_lock_is_taken(void)
+{
+    looped l;
+    cw_event *e = NULL;
+
+    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
+    begin_waiting(&l);
+    UNTIL(cw_socket_try_receive(l.peer.s, &e) == CW_TIMED_OUT);
+    cw__mutex_lock(&l.peer.s->lock);
+    CHECK_STATUS(cw_socket_try_receive(l.peer.s, &e), CW_WOULD_BLOCK);
+    cw__mutex_unlock(&l.peer.s->lock);
+    close_looped(&l);
+}
+
 /* RFC 6455 section 5.5.2: an endpoint must answer a ping. */
 static void test_pings_are_answered_for_a_busy_loop(void)
 {
@@ -326,6 +378,9 @@ static const harness_test tests[] = {
     {"bytes that the descriptor does not show are read for the loop", test_held_bytes_are_read},
     {"a loop that ends and begins to poll", test_loop_begins_again},
     {"a loop's call reads only a part", test_share_of_a_call},
+    {"a loop's call that may wait reads only a part", test_share_of_a_waiting_call},
+    {"a loop's call reads only a part of a stream", test_share_of_a_read},
+    {"a call that gets no lock", test_lock_is_taken},
     {"a ping is answered while the loop is busy (RFC 6455 section 5.5.2)",
      test_pings_are_answered_for_a_busy_loop},
     {"a loop reads a stream", test_stream},

@@ -266,11 +266,11 @@ PyObject *message_try_fragment(PyObject *self, PyObject *const *args, Py_ssize_t
 static cw_status receive_now(websocket *ws, cw_event **e)
 {
     cw_status status = cw_socket_try_receive(ws->socket, e);
-    if (status == CW_OK || cw_socket_state(ws->socket) == CW_STATE_OPEN)
-        return status;
-    blocking b;
-    blocking_begin(ws->state, &b);
-    status = blocking_end(&b, cw_socket_receive(ws->socket, 0, e));
+    if (status == CW_WOULD_BLOCK) { /* another thread has the socket, or it is not open */
+        blocking b;
+        blocking_begin(ws->state, &b);
+        status = blocking_end(&b, cw_socket_receive(ws->socket, 0, e));
+    }
     return status == CW_TIMED_OUT ? CW_WOULD_BLOCK : status;
 }
 

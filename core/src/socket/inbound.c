@@ -355,8 +355,6 @@ void cw__inbound_read_now_locked(cw_socket *s, const cw_event *place, size_t *co
     }
     if (s->pings.owed || s->out.first)
         pay_pongs(s, coming_bytes && *coming_bytes > 0);
-    cw__inbound_leave_locked(s, s->in.inbox.first || (coming_bytes && *coming_bytes > 0) ||
-                                    (place && place->is_complete));
 }
 
 /* Takes bytes from the first event of the inbox. If the event has more bytes, it stays the first event. */
@@ -389,6 +387,5 @@ size_t cw__inbound_read_stream_locked(cw_socket *s, void *buffer, size_t size_by
     while (may_go_on_reading(s, &r))
         (void)step(s, &r);
     pay_pongs(s, false);
-    cw__inbound_leave_locked(s, r.len_bytes > 0);
     return r.len_bytes;
 }

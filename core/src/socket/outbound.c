@@ -35,6 +35,8 @@ static void after_write(cw_socket *s, cw__io io)
         s->out.is_broken = true;
         s->in.is_drained = false;
         cw__pings_broken_locked(s, cw__now_ms());
+        if (s->in.is_looped) /* the descriptor need not show that the connection is lost */
+            cw__inbound_give_back_locked(s);
         cw__socket_changed_locked(s);
         cw__socket_attend_locked(s);
     }

@@ -13,7 +13,8 @@ static cw_status poll_locked(cw_socket *s, cw__wait *wait)
 {
     cw_status status = cw__socket_poll_locked(s, POLLIN, &s->in.receiver, wait);
 
-    s->in.is_drained = false;
+    if (status == CW_OK || !s->in.is_looped) /* a loop says itself that the descriptor is readable */
+        s->in.is_drained = false;
     if (s->in.reader ==
         CW__READER_POLLING) { /* otherwise the service thread checks on its own, or already reads */
         s->in.reader = CW__READER_CALLER;
@@ -23,6 +24,13 @@ static cw_status poll_locked(cw_socket *s, cw__wait *wait)
     /* The hook may take long, because a runtime's hook waits for the runtime's lock. This thread no longer reads, so
      * the service thread can take over during the hook. */
     return status == CW_OK ? cw__socket_ask_hook_locked(s, wait) : status;
+}
+
+/* Ends a call that reads. */
+static cw_status end_locked(cw_socket *s, cw__wait *wait, cw_status status)
+{
+    cw__inbound_leave_locked(s, status == CW_OK);
+    return cw__socket_leave_locked(s, wait, status);
 }
 
 /* ---- Messages and bytes that are put back ---- */
@@ -129,6 +137,7 @@ cw_status cw_socket_try_receive(cw_socket *s, cw_event **out)
 
 cw_status cw_socket_try_receive_or_announce(cw_socket *s, cw_event **out, size_t *coming_bytes)
 {
+    cw_status status = CW_WOULD_BLOCK;
     cw_event *e = NULL;
     size_t coming = 0;
 
@@ -142,13 +151,18 @@ cw_status cw_socket_try_receive_or_announce(cw_socket *s, cw_event **out, size_t
         (void)cw__socket_never_waits_locked(s, true);
         e = next_now_locked(s, coming_bytes ? &coming : NULL);
         (void)cw__socket_never_waits_locked(s, false);
+        if (e || coming)
+            status = CW_OK;
+        else if (cw__socket_state(s) == CW_STATE_OPEN)
+            status = CW_TIMED_OUT;
+        cw__inbound_leave_locked(s, status == CW_OK);
     }
     cw__mutex_unlock(&s->lock);
     if (coming_bytes)
         *coming_bytes = coming;
     /* This call takes no reference, which would cost as much as the lock: the caller has one. */
     *out = e;
-    return e || coming ? CW_OK : CW_WOULD_BLOCK;
+    return status;
 }
 
 /* Checks that a receive is allowed in this state. */
@@ -230,7 +244,7 @@ cw_status cw_socket_receive_or_announce(cw_socket *s, int timeout_ms, cw_event *
         *out = e;
     if (coming_bytes)
         *coming_bytes = coming;
-    return cw__socket_leave_locked(s, &wait, status);
+    return end_locked(s, &wait, status);
 }
 
 /* ---- A message in parts ---- */
@@ -287,7 +301,7 @@ cw_status cw_socket_receive_part(cw_socket *s, const void *reader, bool is_first
             cw__socket_changed_locked(s); /* other threads may wait for the next message */
     }
     *out = e;
-    return cw__socket_leave_locked(s, &wait, status);
+    return end_locked(s, &wait, status);
 }
 
 /* ---- A message into the caller's memory ---- */
@@ -375,7 +389,7 @@ cw_status cw_socket_receive_into(cw_socket *s, void *buffer, size_t size_bytes, 
     skip_stream_locked(s);
     status = fill_locked(s, &place, &wait);
     status = take_into_locked(s, &place, status, received);
-    return cw__socket_leave_locked(s, &wait, status);
+    return end_locked(s, &wait, status);
 }
 
 /* ---- The stream ---- */
@@ -402,5 +416,5 @@ cw_status cw_socket_read(cw_socket *s, void *buffer, size_t size_bytes, int time
         if (status != CW_OK)
             break;
     }
-    return cw__socket_leave_locked(s, &wait, status);
+    return end_locked(s, &wait, status);
 }

@@ -152,6 +152,7 @@ static int64_t serve_locked(cw_socket *s)
     if (s->in.reader == CW__READER_SERVICE)
         cw__inbound_serve_locked(s);
     check_keepalive(s, now_ms);
+    cw__inbound_leave_locked(s, true); /* it may have read for a loop */
     if (s->out.first && s->close.state != CW__CLOSE_ENDED)
         cw__outbound_flush_locked(s);
     cw__closing_attend_locked(s, now_ms);

@@ -285,7 +285,8 @@ static bool hold_output(codec_native *c)
 static cw__io handle_rest(codec_native *c, cw__io io, const uint8_t *rest, size_t rest_bytes,
                           size_t payload_bytes, size_t *sent)
 {
-    size_t back_bytes = c->base.link->is_bare ? least(rest_bytes, payload_bytes) : 0;
+    bool is_kept = io == CW__IO_AGAIN && !c->base.link->is_bare;
+    size_t back_bytes = is_kept ? 0 : least(rest_bytes, payload_bytes);
 
     *sent -= back_bytes;
     c->sent_offset -= back_bytes;
