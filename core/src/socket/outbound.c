@@ -309,9 +309,10 @@ static void finish_frame(cw_socket *s, const message *m)
     if (s->close.state == CW__CLOSE_ENDED || !m->is_frame_begun)
         return;
     f = make_rest(m);
-    if (f)
+    if (f) {
+        f->is_told = true;
         cw__queue_prepend_locked(s, f);
-    else
+    } else
         cw__closing_ended_locked(s, "no memory for the rest of a frame: free memory and connect again");
 }
 

@@ -24,6 +24,7 @@ typedef struct cw__queued_frame {
     uint8_t opcode;
     bool is_final;
     bool is_begun; /* the codec has begun this frame, which must be finished before any other */
+    bool is_told;  /* its send has failed, so the program knows that it may be lost */
     uint8_t data[];
 } cw__queued_frame;
 

@@ -133,7 +133,7 @@ void cw__queue_count_lost_locked(cw_socket *s, uint64_t len_bytes)
 
 static void count_lost(cw_socket *s, const cw__queued_frame *f)
 {
-    if (!cw__queue_is_control(f->opcode))
+    if (!cw__queue_is_control(f->opcode) && !f->is_told)
         cw__queue_count_lost_locked(s, f->len_bytes - f->sent_bytes);
 }
 
