@@ -1278,8 +1278,9 @@ CW_API cw_status cw_socket_receive(cw_socket *s, int timeout_ms, cw_event **out)
 /* Takes the next message and never waits: not for a message, not for the socket's lock, and not for libcurl when another
  * connection uses it. So a runtime may call it while it holds its own lock.
  * Returns  CW_OK
- * Errors   CW_TIMED_OUT: no message is there. CW_WOULD_BLOCK: the call could not look, because another thread uses the socket or
- *          because the socket is not open; cw_socket_receive finds out. Neither sets the error message
+ * Errors   CW_TIMED_OUT: no message is there. CW_WOULD_BLOCK: the call could not read all that is there, because another thread
+ *          uses the socket or libcurl, because there is much of it, or because the socket is not open; cw_socket_receive
+ *          finds out. Neither sets the error message
  * Thread   any
  * Owns     the caller owns *out until cw_event_free */
 CW_API cw_status cw_socket_try_receive(cw_socket *s, cw_event **out);

@@ -153,7 +153,7 @@ cw_status cw_socket_try_receive_or_announce(cw_socket *s, cw_event **out, size_t
         (void)cw__socket_never_waits_locked(s, false);
         if (e || coming)
             status = CW_OK;
-        else if (cw__socket_state(s) == CW_STATE_OPEN)
+        else if (cw__socket_state(s) == CW_STATE_OPEN && s->in.is_drained)
             status = CW_TIMED_OUT;
         cw__inbound_leave_locked(s, status == CW_OK);
     }
