@@ -219,21 +219,7 @@ static void test_loop_begins_again(void)
 }
 
 /* One call reads only a part of what is there, and finds no message. The descriptor is silent then. */
-static void test_share_of_a_call(void)
-{
-    enum { FRAGMENTS = 20000 };
-    static uint8_t data[3 + 2 * FRAGMENTS + 2] = {0x01, 1, 'a'};
-    looped l;
-
-    data[3 + 2 * FRAGMENTS] = 0x80;
-    open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
-    send_to_loop(&l, data, sizeof data);
-    (void)take(&l, "a");
-    close_looped(&l);
-}
-
-/* The same with the calls that take a timeout. */
-static void test_share_of_a_waiting_call(void)
+static void share_of(cw_status (*receive)(cw_socket *s, cw_event **out))
 {
     enum { FRAGMENTS = 20000 };
     static uint8_t data[3 + 2 * FRAGMENTS + 2] = {0x02, 1, 'a'};
@@ -243,12 +229,17 @@ static void test_share_of_a_waiting_call(void)
     data[3 + 2 * FRAGMENTS] = 0x80;
     open_looped(&l, CW_MESSAGE_SOCKET, CW_FRAMING_AUTO);
     send_to_loop(&l, data, sizeof data);
-    while (cw_socket_receive(l.peer.s, 0, &e) != CW_OK)
+    while (receive(l.peer.s, &e) != CW_OK)
         (void)loop_is_told(&l);
     CHECK_BYTES(cw_event_data(e, NULL), 1, "a", 1);
     cw_event_free(e);
     close_looped(&l);
 }
+
+static cw_status receive_with_limit(cw_socket *s, cw_event **out) { return cw_socket_receive(s, 0, out); }
+
+static void test_share_of_a_call(void) { share_of(cw_socket_try_receive); }
+static void test_share_of_a_waiting_call(void) { share_of(receive_with_limit); }
 
 static void test_share_of_a_read(void)
 {
