@@ -185,8 +185,8 @@ typedef struct cw__standby {
  * system provides no poller. */
 bool cw__standby_init(cw__standby *s, cw__poller *outer);
 void cw__standby_destroy(cw__standby *s);
-/* Adds or removes a descriptor, whose number is then correct in count. Any thread. Returns false, with errno, if there is no
- * memory. */
+/* Adds or removes a descriptor of a client. Do not add one twice, and remove only what was added: count counts the calls. Any
+ * thread. Returns false, with errno, if there is no memory. */
 bool cw__standby_set(cw__standby *s, int fd, bool is_wanted, cw__client *c);
 /* Returns when the next look is due; INT64_MAX = none. */
 int64_t cw__standby_due_ms(cw__standby *s);

@@ -281,7 +281,7 @@ static bool hold_output(codec_native *c)
 }
 
 /* Handles the rest of a part that the connection has not accepted. On a bare connection the caller passes the payload again.
- * Over TLS the same bytes must be written again, so the codec keeps them. */
+ * Over TLS the same bytes must be written again, so the codec keeps them. After a failure it keeps nothing. */
 static cw__io handle_rest(codec_native *c, cw__io io, const uint8_t *rest, size_t rest_bytes,
                           size_t payload_bytes, size_t *sent)
 {
