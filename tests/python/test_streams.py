@@ -28,7 +28,7 @@ def test_stream_echo() -> None:
 
 
 def test_an_empty_write_sends_nothing() -> None:
-    peer = Recorded("frame:1", "end")
+    peer = Recorded("echo", "end")
     with curlwire.connect(peer.url, curlwire.StreamWebSocket) as ws:
         assert ws.output_stream.write(b"") == 0
         assert ws.output_stream.write(b"x") == 1
