@@ -228,7 +228,7 @@ def test_linger_begins_anew_with_each_connection() -> None:
         assert process.wait(WAIT) == 0
     ((message, taken_s),) = taken
     assert message == "sub"
-    assert taken_s >= 0.3
+    assert taken_s >= 0.29  # by a clock of milliseconds
     with serving_peers(lose, answer) as uri:
         assert run(*AGAIN, "-d", "sub", "--linger", "0.1", uri).code == 0
 
