@@ -387,6 +387,47 @@ static void test_used_after(void)
     peer_finish(s);
 }
 
+/* A client that says only when it is told a second time that it makes progress, and ends when it is told again. */
+static cw__client slow_client;
+static atomic_int graces_ms[3], telling_count, slow_is_gone;
+
+static int64_t slow_attend(cw__client *c)
+{
+    (void)c;
+    if (atomic_load(&telling_count) == 2)
+        cw__service_be_patient(cw__now_ms() + 50);
+    return atomic_load(&telling_count) == 3 ? CW__DETACH : INT64_MAX;
+}
+
+static void slow_shut_down(cw__client *c, int grace_ms)
+{
+    (void)c;
+    atomic_store(&graces_ms[atomic_fetch_add(&telling_count, 1)], grace_ms);
+}
+
+static void slow_detached(cw__client *c)
+{
+    (void)c;
+    atomic_store(&slow_is_gone, 1);
+}
+
+static void slow_forked(cw__client *c) { (void)c; }
+
+/* If the whole process is stopped for a while, the time may be up before the service thread can look for progress. */
+static void test_asks_before_dropping(void)
+{
+    static const cw__client_calls calls = {
+        .attend = slow_attend, .shut_down = slow_shut_down, .detached = slow_detached, .forked = slow_forked};
+
+    slow_client = (cw__client){.calls = &calls};
+    CHECK_STATUS(cw__service_attach(&slow_client), CW_OK);
+    cw_shutdown(20);
+    CHECK_INT(atomic_load(&slow_is_gone), 1);
+    CHECK_INT(atomic_load(&telling_count), 3);
+    for (size_t i = 0; i < 3; i++)
+        CHECK_INT(atomic_load(&graces_ms[i]), 20); /* never 0: nothing was dropped */
+}
+
 /* Two calls at once: both return when the shutdown is done, and the shorter limit applies. */
 static void test_two_threads(void)
 {
@@ -528,6 +569,7 @@ static const harness_test tests[] = {
     {"cw_shutdown lets those finish that are closing", test_closing_finish},
     {"cw_shutdown keeps to its limit; 0 drops everything", test_limits},
     {"after cw_shutdown, also twice: clear errors, and new sockets work", test_used_after},
+    {"cw_shutdown asks once more for progress when its time is up", test_asks_before_dropping},
     {"cw_shutdown in two threads", test_two_threads},
     {"exit() with open sockets", test_exit},
     {"exit() with open sockets, TLS", test_exit_tls},

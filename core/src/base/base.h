@@ -156,6 +156,9 @@ const char *cw__environment_get(const char *copy, const char *name);
 int cw__generation(void);
 /* Begins a new generation. The child calls it first after fork. */
 void cw__process_forked(void);
+/* Keeps this library in memory after a program unloads it, as lua_close does. The bindings are linked with -z nodelete if
+ * their build allows it; this call works in every build. */
+void cw__process_pin_library(void);
 
 CW__PRIVATE_END
 

@@ -131,7 +131,7 @@ typedef struct cw__client_calls {
     /* A descriptor that the service stands by for (cw__service_stand_by) has data. look is the number of this look. */
     int64_t (*look)(cw__client *client, unsigned look);
     /* The program ends: close within grace_ms after all sent data has arrived; 0 = drop everything. A call of attend
-     * follows. */
+     * follows. It comes again when the time is up: a client that makes progress then calls cw__service_be_patient. */
     void (*shut_down)(cw__client *client, int grace_ms);
     void (*detached)(cw__client *client); /* the service thread no longer uses the client */
     void (*forked)(cw__client *client);   /* called in a child process: close the inherited descriptors */
@@ -165,10 +165,15 @@ bool cw__service_stand_by(cw__client *c, int fd, bool is_wanted);
 bool cw__service_is_here(void);
 /* Keeps cw_shutdown from dropping everything before due_ms, because a client makes progress. Any thread. */
 void cw__service_be_patient(int64_t due_ms);
-/* cw__service_lost counts bytes of accepted messages that did not reach a peer. cw__service_told subtracts bytes that a
- * call has reported. cw_shutdown reports the rest. Any thread. */
-void cw__service_lost(uint64_t len_bytes);
-void cw__service_told(uint64_t len_bytes);
+
+/* ---- From loss.c: bytes that did not reach a peer ------------------------------------------------------ */
+
+/* Counts bytes of accepted messages that did not reach a peer. */
+void cw__loss_add(uint64_t len_bytes);
+/* Subtracts bytes that a call has reported. */
+void cw__loss_told(uint64_t len_bytes);
+/* Returns CW_OK if no bytes are left to report, and otherwise fails with CW_CLOSED and forgets them. */
+cw_status cw__loss_report(void);
 
 /* ---- From standby.c: the descriptors that event loops read --------------------------------------------- */
 

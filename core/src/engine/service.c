@@ -6,7 +6,6 @@
  * Locks: `lock` guards the lists, the timer heap and the thread's state. A thread may take it while it holds a
  * socket's lock, never the other way round. The service thread does not hold it while it calls a client. The poller
  * locks for itself. */
-#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,7 +15,7 @@
 
 #include "engine.h"
 
-enum { READY_AT_ONCE = 256, AT_EXIT_MS = 1000 };
+enum { READY_AT_ONCE = 256, AT_EXIT_MS = 1000, DROPPING_MS = 5000 /* dropping never waits for a peer */ };
 
 /* From CLOSING to ENDING, some thread is inside cw_shutdown. */
 typedef enum phase {
@@ -30,7 +29,7 @@ typedef enum phase {
 
 static struct service {
     cw__mutex lock;
-    cw__cond changed; /* signalled when client_count, phase or served changes */
+    cw__cond changed; /* signalled when client_count, phase, served or must_tell changes */
     cw__poller *poller;
     cw__wake wake;
     cw__standby standby;
@@ -44,11 +43,11 @@ static struct service {
     cw__thread thread;
     phase phase;
     phase served;        /* the latest phase that the thread has told all clients about */
+    bool must_tell;      /* the thread must tell them again */
     int grace_ms;        /* the time for closing handshakes in CLOSING */
     int64_t patience_ms; /* until this time, clients that make progress are not dropped */
 } service = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static atomic_uint_fast64_t lost_bytes; /* lost by all sockets, and not reported by any call yet */
 static _Thread_local bool in_service;
 
 cw__poller *cw__service_poller(void) { return service.poller; }
@@ -167,7 +166,8 @@ static void tell_gone(void)
     }
 }
 
-/* Shuts down every client, once per phase. Clients that are attached later get it when they are attended. */
+/* Shuts down every client, in each phase once, and again when the phase's time is up. Clients that are attached later
+ * get it when they are attended. */
 static void shut_down_clients(int grace_ms)
 {
     cw__client *c, *next;
@@ -186,10 +186,9 @@ static void shut_down_clients(int grace_ms)
 /* Notes that all clients know the phase. While the thread runs, only the thread changes service.served. */
 static void note_served(phase wanted)
 {
-    if (service.served == wanted)
-        return;
     cw__mutex_lock(&service.lock);
     service.served = wanted;
+    service.must_tell = false;
     cw__cond_broadcast(&service.changed);
     cw__mutex_unlock(&service.lock);
 }
@@ -273,6 +272,7 @@ static void *run(void *unused)
     static cw__ready ready[READY_AT_ONCE];
     phase wanted;
     int grace_ms;
+    bool must_tell;
 
     (void)unused;
     in_service = true;
@@ -285,10 +285,12 @@ static void *run(void *unused)
         cw__mutex_lock(&service.lock);
         wanted = service.phase;
         grace_ms = service.grace_ms;
+        must_tell = service.must_tell || wanted != service.served;
         cw__mutex_unlock(&service.lock);
-        if (wanted != service.served && (wanted == CLOSING || wanted == DROPPING))
+        if (must_tell && (wanted == CLOSING || wanted == DROPPING))
             shut_down_clients(wanted == DROPPING ? 0 : grace_ms);
-        note_served(wanted);
+        if (must_tell)
+            note_served(wanted);
         tell_gone();
         if (wanted == ENDING) {
             if (service.at_end)
@@ -299,17 +301,6 @@ static void *run(void *unused)
 }
 
 /* ---- Starting, stopping, forking ---- */
-
-/* Keeps this library in memory after a program unloads it (as lua_close does), because the thread runs its code. The
- * bindings are linked with -z nodelete if their build allows it; this call works in every build. */
-static void pin_library(void)
-{
-    Dl_info info;
-
-    if (dladdr((void *)&service, &info) && info.dli_fname)
-        /* cppcheck-suppress leakReturnValNotUsed ; the handle must never be closed */
-        (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-}
 
 static void free_parts(void)
 {
@@ -348,7 +339,7 @@ static void at_exit(void)
 
 static void prepare_once(void)
 {
-    pin_library();
+    cw__process_pin_library(); /* the thread runs its code */
     cw__cond_init(&service.changed);
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     (void)atexit(at_exit);
@@ -457,12 +448,7 @@ void cw__service_be_patient(int64_t due_ms)
     cw__mutex_unlock(&service.lock);
 }
 
-void cw__service_lost(uint64_t len_bytes) { (void)atomic_fetch_add(&lost_bytes, len_bytes); }
-void cw__service_told(uint64_t len_bytes) { (void)atomic_fetch_sub(&lost_bytes, len_bytes); }
-
 /* ---- Shutting down ---- */
-
-enum { DROPPING_MS = 5000 }; /* dropping never waits for a peer */
 
 static void enter_phase_locked(phase wanted)
 {
@@ -472,6 +458,23 @@ static void enter_phase_locked(phase wanted)
 }
 
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Returns the time that is left until deadline_ms, or longer if clients make progress. When it is up, the thread first
+ * tells all clients again, so that they look for progress: if the whole process was stopped, the caller may run earlier
+ * than the thread. */
+static int64_t left_ms_locked(int64_t deadline_ms, bool *has_asked)
+{
+    int64_t left_ms = later(deadline_ms, service.patience_ms) - cw__now_ms();
+
+    if (left_ms <= 0 && !*has_asked) {
+        service.must_tell = true;
+        cw__wake_signal(&service.wake);
+    }
+    *has_asked = left_ms <= 0;
+    if (left_ms <= 0)
+        return service.must_tell ? DROPPING_MS : 0;
+    return left_ms;
+}
 
 /* Waits for one slice. It releases the lock while it calls the caller's hook. Returns true if the hook ended the wait. */
 static bool wait_locked(int64_t left_ms, cw__wait *wait)
@@ -494,6 +497,7 @@ static bool wait_locked(int64_t left_ms, cw__wait *wait)
 static cw_status stay_in_phase_locked(phase wanted, int64_t timeout_ms)
 {
     int64_t deadline_ms = cw__now_ms() + timeout_ms;
+    bool has_asked = false;
     cw__wait wait;
 
     cw__wait_begin(&wait, CW_TIMEOUT_NEVER, -1);
@@ -503,8 +507,8 @@ static cw_status stay_in_phase_locked(phase wanted, int64_t timeout_ms)
         int64_t left_ms;
         if (service.served != wanted)
             deadline_ms = cw__now_ms() + timeout_ms;
-        left_ms = later(deadline_ms, service.patience_ms) - cw__now_ms();
-        if (left_ms <= 0)
+        left_ms = left_ms_locked(deadline_ms, &has_asked);
+        if (left_ms == 0)
             break;
         if (wait_locked(left_ms, &wait) && wanted == CLOSING)
             return CW_INTERRUPTED;
@@ -519,6 +523,7 @@ static bool is_stopping_locked(void) { return service.phase >= CLOSING && servic
 static void join_in_locked(int64_t timeout_ms)
 {
     int64_t limit_ms = cw__now_ms() + timeout_ms;
+    bool has_asked = false;
     cw__wait wait;
 
     cw__wait_begin(&wait, CW_TIMEOUT_NEVER, -1);
@@ -527,7 +532,7 @@ static void join_in_locked(int64_t timeout_ms)
         int64_t now_ms = cw__now_ms(), left_ms;
         if (is_polite && service.served != CLOSING)
             limit_ms = now_ms + timeout_ms;
-        left_ms = (is_polite ? later(limit_ms, service.patience_ms) : limit_ms + DROPPING_MS) - now_ms;
+        left_ms = is_polite ? left_ms_locked(limit_ms, &has_asked) : limit_ms + DROPPING_MS - now_ms;
         if (left_ms <= 0 && !is_polite)
             return;
         if (left_ms <= 0 || (wait_locked(left_ms, &wait) && service.phase == CLOSING)) {
@@ -538,16 +543,12 @@ static void join_in_locked(int64_t timeout_ms)
 }
 
 /* Returns what cw_shutdown reports at its end: lost bytes, or the status. */
-static cw_status report_loss(cw_status status)
+static cw_status result_of(cw_status status)
 {
-    uint64_t lost = atomic_exchange(&lost_bytes, 0);
+    cw_status loss = cw__loss_report();
 
-    if (lost > 0)
-        return cw__fail(CW_CLOSED,
-                        "up to %llu bytes that were sent did not reach their server, because the server took "
-                        "nothing for send_timeout or the connection was lost; call wait_closed() on each "
-                        "socket to check it",
-                        (unsigned long long)lost);
+    if (loss != CW_OK)
+        return loss;
     return status == CW_INTERRUPTED
                ? cw__fail(CW_INTERRUPTED,
                           "interrupted while connections were closing: call again to wait for them")
@@ -588,12 +589,12 @@ cw_status cw_shutdown(int timeout_ms)
     cw_status status = CW_OK;
 
     if (in_service)
-        return report_loss(CW_OK);
+        return result_of(CW_OK);
     cw__mutex_lock(&service.lock);
     if (is_stopping_locked())
         join_in_locked(timeout_ms);
     if (service.phase == RUNNING)
         status = stop_locked(timeout_ms);
     cw__mutex_unlock(&service.lock);
-    return report_loss(status);
+    return result_of(status);
 }

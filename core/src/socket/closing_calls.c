@@ -156,7 +156,7 @@ static cw_status check_loss_locked(cw_socket *s)
     if (s->out.lost_bytes == 0)
         return CW_OK;
     if (!s->out.is_loss_told)
-        cw__service_told(s->out.lost_bytes);
+        cw__loss_told(s->out.lost_bytes);
     s->out.is_loss_told = true;
     if (s->fault.status != CW_OK)
         why = s->fault.message;

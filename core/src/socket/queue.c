@@ -128,7 +128,7 @@ size_t cw__queue_unsent_bytes(const cw_socket *s)
 void cw__queue_count_lost_locked(cw_socket *s, uint64_t len_bytes)
 {
     s->out.lost_bytes += len_bytes;
-    cw__service_lost(len_bytes);
+    cw__loss_add(len_bytes);
 }
 
 static void count_lost(cw_socket *s, const cw__queued_frame *f)
