@@ -461,19 +461,19 @@ static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* Returns the time that is left until deadline_ms, or longer if clients make progress. When it is up, the thread first
  * tells all clients again, so that they look for progress: if the whole process was stopped, the caller may run earlier
- * than the thread. */
-static int64_t left_ms_locked(int64_t deadline_ms, bool *has_asked)
+ * than the thread. *asked_ms is the time that was up when this caller last asked for that; -1 at first. */
+static int64_t left_ms_locked(int64_t deadline_ms, int64_t *asked_ms)
 {
-    int64_t left_ms = later(deadline_ms, service.patience_ms) - cw__now_ms();
+    int64_t limit_ms = later(deadline_ms, service.patience_ms), left_ms = limit_ms - cw__now_ms();
 
-    if (left_ms <= 0 && !*has_asked) {
+    if (left_ms > 0)
+        return left_ms;
+    if (*asked_ms != limit_ms) {
+        *asked_ms = limit_ms;
         service.must_tell = true;
         cw__wake_signal(&service.wake);
     }
-    *has_asked = left_ms <= 0;
-    if (left_ms <= 0)
-        return service.must_tell ? DROPPING_MS : 0;
-    return left_ms;
+    return service.must_tell ? DROPPING_MS : 0;
 }
 
 /* Waits for one slice. It releases the lock while it calls the caller's hook. Returns true if the hook ended the wait. */
@@ -496,8 +496,7 @@ static bool wait_locked(int64_t left_ms, cw__wait *wait)
  * client that makes progress extend the time. */
 static cw_status stay_in_phase_locked(phase wanted, int64_t timeout_ms)
 {
-    int64_t deadline_ms = cw__now_ms() + timeout_ms;
-    bool has_asked = false;
+    int64_t deadline_ms = cw__now_ms() + timeout_ms, asked_ms = -1;
     cw__wait wait;
 
     cw__wait_begin(&wait, CW_TIMEOUT_NEVER, -1);
@@ -507,7 +506,7 @@ static cw_status stay_in_phase_locked(phase wanted, int64_t timeout_ms)
         int64_t left_ms;
         if (service.served != wanted)
             deadline_ms = cw__now_ms() + timeout_ms;
-        left_ms = left_ms_locked(deadline_ms, &has_asked);
+        left_ms = left_ms_locked(deadline_ms, &asked_ms);
         if (left_ms == 0)
             break;
         if (wait_locked(left_ms, &wait) && wanted == CLOSING)
@@ -522,8 +521,7 @@ static bool is_stopping_locked(void) { return service.phase >= CLOSING && servic
  * everything. The exit of the program uses this too: afterwards the service thread must be gone. */
 static void join_in_locked(int64_t timeout_ms)
 {
-    int64_t limit_ms = cw__now_ms() + timeout_ms;
-    bool has_asked = false;
+    int64_t limit_ms = cw__now_ms() + timeout_ms, asked_ms = -1;
     cw__wait wait;
 
     cw__wait_begin(&wait, CW_TIMEOUT_NEVER, -1);
@@ -532,7 +530,7 @@ static void join_in_locked(int64_t timeout_ms)
         int64_t now_ms = cw__now_ms(), left_ms;
         if (is_polite && service.served != CLOSING)
             limit_ms = now_ms + timeout_ms;
-        left_ms = is_polite ? left_ms_locked(limit_ms, &has_asked) : limit_ms + DROPPING_MS - now_ms;
+        left_ms = is_polite ? left_ms_locked(limit_ms, &asked_ms) : limit_ms + DROPPING_MS - now_ms;
         if (left_ms <= 0 && !is_polite)
             return;
         if (left_ms <= 0 || (wait_locked(left_ms, &wait) && service.phase == CLOSING)) {
