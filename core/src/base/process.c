@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The process: the forks that led to it are counted (the generation), and this library stays in its memory. An object
- * from before a fork has another generation than the child, and so belongs to the parent. */
+/* What concerns the process as a whole. It counts the forks that led to this process (the generation): an object from
+ * before a fork has another generation than the child, and so belongs to the parent. And it keeps this library in memory. */
 #include "base.h"
 
 #include <dlfcn.h>

@@ -2,8 +2,6 @@
 /* Losses: the bytes of accepted messages that did not reach a peer, until a call reports them. Any thread. */
 #include "engine.h"
 
-#include <stdatomic.h>
-
 static atomic_uint_fast64_t lost_bytes; /* by all sockets, and not reported by any call yet */
 
 void cw__loss_add(uint64_t len_bytes) { (void)atomic_fetch_add(&lost_bytes, len_bytes); }
