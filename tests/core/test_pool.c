@@ -34,7 +34,7 @@ static void open_all(cw_socket **sockets, size_t count)
     hold_service();
     for (size_t i = 0; i < count; i++) {
         sockets[i] = peer_socket(CW_MESSAGE_SOCKET);
-        start(sockets[i], peer_script("echo/end"), CW_TIMEOUT_DEFAULT);
+        start(sockets[i], peer_script(LIBCURLS), CW_TIMEOUT_DEFAULT);
     }
     let_service_go();
     for (size_t i = 0; i < count; i++)
@@ -48,9 +48,9 @@ static void test_at_once(void)
 
     open_all(sockets, COUNT);
     for (size_t i = 0; i < COUNT; i++)
-        CHECK_INT(LOCKED(sockets[i], sockets[i]->pool == sockets[i / GROUP * GROUP]->pool),
-                  is_sharing() || i % GROUP == 0);
-    CHECK(sockets[0]->pool != sockets[GROUP]->pool && sockets[GROUP]->pool != sockets[2 * GROUP]->pool);
+        CHECK_INT(pool_of(sockets[i]) == pool_of(sockets[i / GROUP * GROUP]), is_sharing() || i % GROUP == 0);
+    CHECK(pool_of(sockets[0]) != pool_of(sockets[GROUP]));
+    CHECK(pool_of(sockets[GROUP]) != pool_of(sockets[2 * GROUP]));
     for (size_t i = 0; i < COUNT; i++)
         echo_once(sockets[i], i);
     for (size_t i = 0; i < COUNT; i++)
@@ -320,11 +320,11 @@ static void test_second_address(void)
 static void test_middle(void)
 {
     cw_socket *sockets[GROUP];
-    struct cw__pool *pool;
+    cw__pool *pool;
     int count;
 
     open_all(sockets, GROUP);
-    pool = sockets[0]->pool;
+    pool = pool_of(sockets[0]);
     count = socket_count();
     for (size_t i = 2; i < 6; i++)
         close_now(sockets[i]);
@@ -333,7 +333,7 @@ static void test_middle(void)
     open_all(sockets + 2, 4);
     for (size_t i = 0; i < GROUP; i++) {
         echo_once(sockets[i], i);
-        CHECK_INT(LOCKED(sockets[i], sockets[i]->pool == pool), is_sharing() || i == 0);
+        CHECK_INT(pool_of(sockets[i]) == pool, is_sharing() || i == 0);
     }
     for (size_t i = 0; i < GROUP; i++)
         close_now(sockets[i]);
@@ -379,7 +379,7 @@ static int descriptors_of_group(int64_t framing)
     for (size_t i = 1; i < GROUP; i++) {
         sockets[i] = peer_socket(CW_MESSAGE_SOCKET);
         CHECK_STATUS(cw_socket_set_number(sockets[i], CW_OPT_FRAMING, framing), CW_OK);
-        start(sockets[i], peer_script("echo/end"), CW_TIMEOUT_DEFAULT);
+        start(sockets[i], peer_script(LIBCURLS), CW_TIMEOUT_DEFAULT);
     }
     let_service_go();
     for (size_t i = 1; i < GROUP; i++)
@@ -403,21 +403,21 @@ static void test_descriptors(void)
 
 static void pause_for_pruning(void) { (void)poll(NULL, 0, PRUNING_MS); }
 
-static void open_beside(cw_socket *s, struct cw__pool *pool)
+static void open_beside(cw_socket *s, const cw__pool *pool)
 {
-    CHECK_INT(LOCKED(s, s->pool == pool), is_sharing());
+    CHECK_INT(pool_of(s) == pool, is_sharing());
     echo_once(s, 7);
     close_now(s);
 }
 
-/* Begins a connection with its own server; the reply has no greeting. */
+/* Begins a connection with its own server; the greeting keeps the connection libcurl's, and is no message. */
 static void open_own(raw_peer *p)
 {
     hold_service();
     start_raw(0, CW_TIMEOUT_NEVER);
     let_service_go();
     accept_raw(0);
-    raw_answer(p);
+    raw_answer_with(p, "\x8a\0", 2);
     CHECK_STATUS(cw_socket_wait_connected(p->s, SOON_MS), CW_OK);
 }
 
@@ -440,7 +440,7 @@ static void test_unread_when_full(void)
     UNTIL(LOCKED(p->s, p->s->in.inbox.is_full));
     pause_for_pruning();
     open_all(&other, 1);
-    open_beside(other, p->s->pool);
+    open_beside(other, pool_of(p->s));
     for (int i = 0; i < MESSAGES; i++) {
         memset(message + 4, i, BYTES);
         CHECK_MESSAGE(p->s, CW_BINARY, message + 4, BYTES);
@@ -462,10 +462,10 @@ static void unread(const char *data, size_t len_bytes, bool ends)
     open_own(p);
     converse_raw(p);
     fd = (int)LOCKED(p->s, p->s->fd);
-    pool = p->s->pool; /* which the socket leaves when the service thread has read the end */
+    pool = pool_of(p->s); /* which the socket leaves when the service thread has read the end */
     pause_for_pruning();
     hold_service();
-    start(other, peer_script("echo/end"), CW_TIMEOUT_DEFAULT); /* is served first */
+    start(other, peer_script(LIBCURLS), CW_TIMEOUT_DEFAULT); /* is served first */
     CHECK_STATUS(cw_socket_receive(p->s, 1, &e), CW_TIMED_OUT);
     CHECK_INT(LOCKED(p->s, p->s->in.reader), CW__READER_CALLER);
     raw_write(p, data, len_bytes);
@@ -474,7 +474,7 @@ static void unread(const char *data, size_t len_bytes, bool ends)
     UNTIL(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) == 1);
     let_service_go();
     CHECK_STATUS(cw_socket_wait_connected(other, SOON_MS), CW_OK);
-    CHECK_INT(LOCKED(other, other->pool == pool), is_sharing());
+    CHECK_INT(pool_of(other) == pool, is_sharing());
     CHECK_MESSAGE(p->s, CW_BINARY, "unread", 6);
     if (ends)
         CHECK_CLOSED(p->s, 1006, false);
@@ -693,10 +693,10 @@ static void child_of_group(void)
     if (UNDER_TSAN) /* ThreadSanitizer allows no thread after fork */
         return;
     for (size_t i = 0; i < 2; i++) {
-        own[i] = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
+        own[i] = peer_open(CW_MESSAGE_SOCKET, peer_script(LIBCURLS));
         echo_once(own[i], i);
     }
-    CHECK_INT(LOCKED(own[0], own[0]->pool == own[1]->pool), is_sharing());
+    CHECK_INT(pool_of(own[0]) == pool_of(own[1]), is_sharing());
     close_now(own[0]);
     echo_once(own[1], 1);
     close_now(own[1]);

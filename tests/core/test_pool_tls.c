@@ -74,10 +74,7 @@ static void close_now(cw_socket *s)
     cw_socket_release(s);
 }
 
-static bool are_together(cw_socket *one, cw_socket *other)
-{
-    return LOCKED(one, one->pool) == LOCKED(other, other->pool);
-}
+static bool are_together(cw_socket *one, cw_socket *other) { return pool_of(one) == pool_of(other); }
 
 /* ---- Which connections share ---- */
 
@@ -90,7 +87,7 @@ static void *open_elsewhere(void *unused)
 static void test_threads_of_their_own(void)
 {
     cw_socket *sockets[3] = {open_tls(), open_tls(), NULL},
-              *plain = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
+              *plain = peer_open(CW_MESSAGE_SOCKET, peer_script(LIBCURLS));
     void *elsewhere;
     pthread_t thread;
 
@@ -215,14 +212,14 @@ static void test_refused_beside(void)
 static void test_kept(void)
 {
     cw_socket *s = open_tls(), *plain;
-    void *pool = s->pool;
+    const cw__pool *pool = pool_of(s);
 
     close_now(s);
     /* its pool takes the memory of a freed pool */
-    plain = peer_open(CW_MESSAGE_SOCKET, peer_script("echo/end"));
+    plain = peer_open(CW_MESSAGE_SOCKET, peer_script(LIBCURLS));
     s = open_tls();
     if (is_sharing()) /* otherwise the multi is freed, and a new one may get its address */
-        CHECK((void *)LOCKED(s, s->pool) == pool);
+        CHECK(pool_of(s) == pool);
     CHECK(!are_together(s, plain));
     close_now(plain);
     close_now(s);

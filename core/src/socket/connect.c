@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Connect: takes a socket from new to open, and owns its CURL handle afterwards. The calling thread checks and
+/* Connect: takes a socket from new to open, and takes its connection down at the end. The calling thread checks and
  * prepares. The service thread takes the steps of all connects. Each connect has one deadline.
  *
  * Safety: under the socket's lock. Only the service thread calls libcurl, except to make the handle. */
@@ -259,7 +259,14 @@ static void keep_facts(cw_socket *s)
     s->tls = cw__handshake_tls_facts(s->connecting->handshake);
 }
 
-/* Opens the socket. The handle stays in its multi, because a CONNECT_ONLY connection belongs to the multi's pool. */
+/* Returns whether neither reading nor writing needs libcurl any more. */
+static bool can_take_over(const cw_socket *s)
+{
+    return cw__setting(s, CW_OPT_FRAMING) != CW_FRAMING_CURL && cw__link_reads_bare(s->codec->link);
+}
+
+/* Opens the socket. Unless the link takes the connection over, the handle stays in its multi, because a CONNECT_ONLY
+ * connection belongs to the multi's pool. */
 static bool open_locked(cw_socket *s)
 {
     struct cw__connecting *c = s->connecting;
@@ -278,14 +285,13 @@ static bool open_locked(cw_socket *s)
     keep_facts(s);
     if (cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE) > 0)
         cw__link_set_send_buffer(s->codec->link, (int)cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE));
-    s->fd = fd;
-    s->watched = 0;
-    s->easy = cw__handshake_release_easy(c->handshake);
-    s->pool = c->member.pool;
-    cw__addresses_read_locked(s);
+    (void)cw__handshake_release_easy(c->handshake); /* the link's now */
+    c->member.pool = NULL;
     s->connecting = NULL;
-    c->member.pool = NULL; /* the socket's now */
     free_connecting(c);
+    s->fd = can_take_over(s) ? cw__link_take_over(s->codec->link) : fd;
+    s->watched = 0;
+    cw__addresses_read_locked(s);
     s->in.inbox.high_bytes = (size_t)cw__setting(s, CW_OPT_INBOUND_BUFFER_SIZE);
     cw__message_init(&s->in.message,
                      s->socket_class == CW_STREAM_SOCKET ||
@@ -341,8 +347,8 @@ void cw__connection_teardown_locked(cw_socket *s)
         cw__link_empty(s->fd);
         s->fd = -1;
         s->codec->calls->destroy(s->codec);
+        cw__link_close(link);
         cw__link_destroy(link);
-        cw__pool_end(s->pool, s->easy);
         cw__inflater_destroy(s->in.inflater);
         s->in.inflater = NULL;
         if (s->out.sending == CW__SENDING_NOTHING) { /* otherwise a thread is compressing, without the lock */
@@ -350,8 +356,6 @@ void cw__connection_teardown_locked(cw_socket *s)
             s->out.deflater = NULL;
         }
         s->codec = NULL;
-        s->easy = NULL;
-        s->pool = NULL;
     }
 }
 

@@ -198,8 +198,6 @@ struct cw_socket {
     cw__question question;
     struct cw__connecting *connecting; /* belongs to connect.c; NULL unless connecting */
     cw__error connect_error;           /* result of the last connect; status CW_OK if it succeeded */
-    void *easy;                        /* the CURL handle of an open connection; connect.c frees it */
-    struct cw__pool *pool;             /* the pool that easy is in */
     int fd;
     unsigned watched;    /* the mask set in the poller */
     bool is_unwatchable; /* the poller had no memory to watch fd, so the service thread ends the connection */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Link: reads and writes the bytes of an open connection, and explains libcurl's failures. Both codecs use it, under
- * the socket's lock. It knows no frames.
+/* Link: reads and writes the bytes of an open connection, closes it, and explains libcurl's failures. Both codecs use it,
+ * under the socket's lock. It knows no frames.
  *
- * A bare connection has neither TLS nor a proxy. It is read and written at its descriptor, as libcurl allows for
- * connect-only handles (CURLINFO_ACTIVESOCKET). curl_easy_send looks its connection up in a table at each call
- * (8.14.1, 8.22), which takes a quarter of the time of a small message. libcurl makes, owns and closes every
- * connection.
+ * libcurl makes every connection. A bare connection has neither TLS nor a proxy. It is read and written at its
+ * descriptor, as libcurl allows for connect-only handles (CURLINFO_ACTIVESOCKET). curl_easy_send looks its connection
+ * up in a table at each call (8.14.1, 8.22), which takes a quarter of the time of a small message. Once libcurl holds
+ * no bytes of a bare connection, the link takes it over and frees the handle.
  *
  * libcurl (8.14.1, 8.22) writes a failure to the error buffer only once in a transfer, and connecting may have used
  * that up. The debug function gets every failure. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -17,6 +18,7 @@
 #include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #ifdef __linux__
 #include <linux/sockios.h> /* SIOCOUTQ */
@@ -271,7 +273,7 @@ void cw__link_set_send_buffer(cw__link *l, int size_bytes)
     (void)setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &size_bytes, sizeof size_bytes);
 }
 
-/* ---- Making ---- */
+/* ---- Making and ending ---- */
 
 static bool is_of_scheme(CURL *easy, const char *wanted)
 {
@@ -309,11 +311,45 @@ cw__link *cw__link_create(CURL *easy, cw__pool *pool, int fd, cw__error *fault)
     return l;
 }
 
-void cw__link_destroy(cw__link *l)
+static void leave_handle(cw__link *l)
 {
+    if (!l->easy)
+        return;
     (void)curl_easy_setopt(l->easy, CURLOPT_VERBOSE, 0L);
     (void)curl_easy_setopt(l->easy, CURLOPT_DEBUGFUNCTION, NULL);
+    l->easy = NULL;
+}
+
+void cw__link_destroy(cw__link *l)
+{
+    leave_handle(l);
     cw__free(l);
+}
+
+void cw__link_close(cw__link *l)
+{
+    CURL *easy = l->easy;
+
+    leave_handle(l);
+    if (easy)
+        cw__pool_end(l->pool, easy);
+    else
+        (void)close(l->fd);
+    l->pool = NULL;
+    l->fd = -1;
+}
+
+int cw__link_take_over(cw__link *l)
+{
+    int copy = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+
+    /* This closes one of two descriptors. The connection stays, because libcurl (8.14.1, 8.22) calls neither shutdown
+     * nor recv at the end of a connect-only connection (lib/conncache.c). */
+    if (copy >= 0) {
+        cw__link_close(l);
+        l->fd = copy;
+    }
+    return l->fd;
 }
 
 void cw__link_empty(int fd)

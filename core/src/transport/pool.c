@@ -4,12 +4,12 @@
  *
  * A multi costs 14 KiB and, since 8.20, descriptors of its own. Members of a pool enter it for every libcurl call,
  * and libcurl walks a list of all connections at each call.
- * - Connections that are read and written at their descriptor (link.c) need their multi only to connect and to end.
- *   So several of them share a multi.
+ * - Connections that are read and written at their descriptor (link.c) need their multi only to connect, and to end
+ *   unless the link has taken them over. So several of them share a multi.
  * - Connections with TLS need their multi for every read and write. They still share a multi, so that libcurl reads the
  *   authorities only once (trust.c). A thread waits for another thread for a piece of 32 KiB at most. Walking the list
  *   took 3 % of an echo with 32 members, and half of that with 16.
- * The last multi of the second kind is kept when it has no members, for the next connect.
+ * The last multi of each kind is kept when it has no members, for the next connect.
  *
  * Only connect-only handles may enter these multis. For any other handle libcurl (8.22) looks for connections to
  * reuse. It ends connections that are old or have something to read (lib/url.c).
@@ -41,7 +41,8 @@ struct cw__pool {
 
 /* Shared pools with room for another member. They belong to the process that made them (cw__generation). */
 static cw__pool *with_room;
-static cw__pool *kept; /* a pool without members, which is kept for the next connect; or NULL */
+/* The last pool of each kind without members, which is kept for the next connect; or NULL. */
+static cw__pool *kept[CW__SHARE_TRUST + 1];
 static int with_room_generation;
 
 /* A mutex alone is not fair. A thread that sends much takes the lock again so soon that the service thread and other
@@ -112,17 +113,21 @@ static void destroy(cw__pool *p)
     cw__free(p);
 }
 
-/* Drops the kept pool, and keeps another pool, or none. */
-static void keep(cw__pool *p)
+/* Drops the kept pool of a kind, and keeps another pool, or none. */
+static void keep(cw__sharing kind, cw__pool *p)
 {
-    cw__pool *before = kept;
+    cw__pool *before = kept[kind];
 
-    kept = p;
+    kept[kind] = p;
     if (before)
         destroy(before);
 }
 
-static void keep_nothing(void) { keep(NULL); }
+static void keep_nothing(void)
+{
+    keep(CW__SHARE_BARE, NULL);
+    keep(CW__SHARE_TRUST, NULL);
+}
 
 static cw__pool *create(const cw__pool_member *m)
 {
@@ -158,7 +163,7 @@ static cw__pool *join(const cw__pool_member *m)
     cw__pool *p;
 
     if (with_room_generation != cw__generation()) { /* after fork: the parent's pools are not ours */
-        with_room = kept = NULL;
+        with_room = kept[CW__SHARE_BARE] = kept[CW__SHARE_TRUST] = NULL;
         with_room_generation = cw__generation();
     }
     p = with_room;
@@ -166,8 +171,8 @@ static cw__pool *join(const cw__pool_member *m)
         p = p->next;
     if (!p && !(p = create(m)))
         return NULL;
-    if (p == kept)
-        kept = NULL;
+    if (p == kept[p->sharing])
+        kept[p->sharing] = NULL;
     p->member_count++;
     update_list(p);
     return p;
@@ -179,11 +184,11 @@ static void leave(cw__pool *p)
     update_list(p);
     if (p->member_count > 0)
         return;
-    if (p->sharing == CW__SHARE_TRUST) {
-        keep(p);
-        cw__service_at_end(keep_nothing);
-    } else {
+    if (p->sharing == CW__SHARE_NOT) {
         destroy(p);
+    } else {
+        keep(p->sharing, p);
+        cw__service_at_end(keep_nothing);
     }
 }
 

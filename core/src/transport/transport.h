@@ -333,10 +333,10 @@ void cw__pool_forked(cw__pool *p);
 /* ---- From link.c: libcurl's end of an open connection --------------------------------------------------- */
 
 struct cw__link {
-    CURL *easy;
-    cw__pool *pool;
+    CURL *easy;                          /* NULL = the link has taken the connection over */
+    cw__pool *pool;                      /* the pool of easy, or NULL */
     cw__error *fault;                    /* the socket's */
-    int fd;                              /* owned by libcurl */
+    int fd;                              /* libcurl's, or the link's if easy is NULL */
     bool is_tls;                         /* the connection to the server uses TLS */
     bool is_bare;                        /* neither TLS nor a proxy is between libcurl and the descriptor */
     uint64_t sent_bytes, received_bytes; /* of frames; the codec "curl" counts its own */
@@ -353,11 +353,18 @@ struct cw__link {
     const char *party;  /* names the other end of TLS in error messages; static */
 };
 
-/* Makes a link for a CURL handle whose handshake succeeded. The link does not own the connection.
+/* Makes a link for a CURL handle whose handshake succeeded.
  * Returns NULL if there is no memory. */
 cw__link *cw__link_create(CURL *easy, cw__pool *pool, int fd, cw__error *fault);
+/* Takes the connection over from libcurl, and frees the handle. Only for a link that reads bare. If the system has no
+ * descriptor left for that, the connection stays libcurl's. Thread: service.
+ * Returns the descriptor of the connection, which may have changed. */
+int cw__link_take_over(cw__link *l);
+/* Ends the connection and frees the handle. Only destroy may follow. Thread: service. */
+void cw__link_close(cw__link *l);
 /* Returns true if the next bytes are read from the descriptor; false if libcurl reads them. */
 static inline bool cw__link_reads_bare(const cw__link *l) { return l->is_bare && !l->has_leftover; }
+/* Frees the link, not the connection. */
 void cw__link_destroy(cw__link *l);
 /* Forgets libcurl's texts of earlier calls. For use before a libcurl call. */
 void cw__link_begin(cw__link *l);
