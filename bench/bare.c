@@ -10,17 +10,22 @@
  *   walk        the same, but goes from frame header to frame header and counts those, which every client must do
  *   collect     reads each payload to its place in a message; `recv_into` cannot be faster
  *   send        calls `write` once for each prebuilt masked frame; ends when the server has reported every byte
- *   mask        the same, but copies and masks each message, as every client must */
+ *   mask        the same, but copies and masks each message, as every client must
+ *   many        makes round trips on many connections at once: calls `epoll_wait` for all of them, and `read` and `write`
+ *               for each that is ready */
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "tls.h"
+
+#define WORKS "roundtrip|eager|receive|walk|collect|send|mask|many"
 
 enum { READ_BYTES = 64 * 1024, WARM_UP = 200, HEADER_MAX_BYTES = 14 };
 
@@ -325,9 +330,68 @@ static void send_all(const bench_job *job, bench_clock *from, bool is_masking)
     close_websocket(fd);
 }
 
-static void run(const bench_job *job)
+/* Opens the connections of a job, adds them to an epoll set, and sends a frame on each. */
+static int begin_many(const bench_job *job, int *fds, const uint8_t *frame, size_t frame_bytes,
+                      bench_clock *from)
+{
+    int set = epoll_create1(0);
+    for (size_t i = 0; i < job->connections; i++) {
+        fds[i] = open_websocket(job->url, "/echo");
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = fds[i]};
+        if (set < 0 || epoll_ctl(set, EPOLL_CTL_ADD, fds[i], &event) != 0) {
+            bench_fail("epoll: %s", strerror(errno));
+        }
+    }
+    *from = bench_now();
+    for (size_t i = 0; i < job->connections; i++) {
+        write_all(fds[i], frame, frame_bytes);
+    }
+    return set;
+}
+
+/* A small echo comes whole. */
+static void many(bench_job *job, bench_clock *from)
+{
+    enum { AT_ONCE = 1024 };
+    static struct epoll_event events[AT_ONCE];
+    static uint8_t buffer[READ_BYTES];
+    size_t frame_bytes;
+    uint8_t *frame = make_frame(2, job->size_bytes, &frame_bytes);
+    int *fds = calloc(job->connections, sizeof *fds);
+    if (fds == NULL || strncmp(job->url, "wss:", 4) == 0) {
+        bench_fail(fds == NULL ? "out of memory" : "many works over ws only");
+    }
+    int set = begin_many(job, fds, frame, frame_bytes, from);
+    job->count = (job->count + job->connections - 1) / job->connections * job->connections;
+    uint64_t sent = job->connections;
+    for (uint64_t done = 0; done < job->count;) {
+        int ready = epoll_wait(set, events, AT_ONCE, 30000);
+        if (ready <= 0) {
+            bench_fail("nothing arrived for 30 s");
+        }
+        for (int i = 0; i < ready; i++) {
+            if (read_some(events[i].data.fd, buffer, sizeof buffer) != server_frame_bytes(job->size_bytes)) {
+                bench_fail("an echo has come in pieces; choose a smaller size");
+            }
+            done++;
+            if (sent < job->count) {
+                write_all(events[i].data.fd, frame, frame_bytes);
+                sent++;
+            }
+        }
+    }
+    for (size_t i = 0; i < job->connections; i++) {
+        (void)close(fds[i]);
+    }
+    (void)close(set);
+    free(fds);
+    free(frame);
+}
+
+static void run(const bench_job *given)
 {
     bench_clock from;
+    bench_job copy = *given, *job = &copy;
     if (strcmp(job->work, "roundtrip") == 0) {
         roundtrip(job, &from, false);
     } else if (strcmp(job->work, "eager") == 0) {
@@ -342,15 +406,12 @@ static void run(const bench_job *job)
         send_all(job, &from, false);
     } else if (strcmp(job->work, "mask") == 0) {
         send_all(job, &from, true);
+    } else if (strcmp(job->work, "many") == 0) {
+        many(job, &from);
     } else {
-        bench_fail(
-            "\"%s\" is not a work of this program. Use roundtrip, eager, receive, walk, collect, send or mask",
-            job->work);
+        bench_fail("\"%s\" is not a work of this program. Its works are " WORKS, job->work);
     }
     bench_report("bare", job, from, bench_now(), "");
 }
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, "roundtrip|eager|receive|walk|collect|send|mask", run);
-}
+int main(int argc, char **argv) { return bench_main(argc, argv, WORKS, run); }

@@ -23,6 +23,7 @@ typedef struct bench_job {
     const char *url;  /* "ws://127.0.0.1:40000" or wss, without a path */
     uint64_t count;   /* messages */
     size_t size_bytes;
+    size_t connections;
 } bench_job;
 
 typedef struct bench_clock {
@@ -54,14 +55,15 @@ static inline uint64_t bench_number(const char *text, uint64_t most)
 
 static inline bench_job bench_arguments(int argc, char **argv, const char *works)
 {
-    if (argc < 4 || argc > 5) {
-        bench_fail("usage: %s -, or %s <%s> <ws://host:port> <count> [size in bytes, 32]", argv[0], argv[0],
-                   works);
+    if (argc < 4 || argc > 6) {
+        bench_fail("usage: %s -, or %s <%s> <ws://host:port> <count> [size in bytes, 32] [connections, 1]",
+                   argv[0], argv[0], works);
     }
     return (bench_job){.work = argv[1],
                        .url = argv[2],
                        .count = bench_number(argv[3], UINT64_C(1) << 40),
-                       .size_bytes = argc == 5 ? (size_t)bench_number(argv[4], UINT64_C(1) << 26) : 32};
+                       .size_bytes = argc >= 5 ? (size_t)bench_number(argv[4], UINT64_C(1) << 26) : 32,
+                       .connections = argc == 6 ? (size_t)bench_number(argv[5], UINT64_C(1) << 16) : 1};
 }
 
 static inline bench_clock bench_now(void)
@@ -85,10 +87,10 @@ static inline int bench_main(int argc, char **argv, const char *works, void (*ru
         return 0;
     }
     while (fgets(line, sizeof line, stdin) != NULL) {
-        char *words[6] = {argv[0]};
+        char *words[7] = {argv[0]};
         int count = 1;
         char *rest = line;
-        for (char *word; count < 6 && (word = strtok_r(rest, " \n", &rest)) != NULL;) {
+        for (char *word; count < 7 && (word = strtok_r(rest, " \n", &rest)) != NULL;) {
             words[count++] = word;
         }
         bench_job job = bench_arguments(count, words, works);

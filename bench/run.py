@@ -124,7 +124,7 @@ class Run:
     def job(self, worker: Worker, scenario: Scenario, work: str, count: int) -> Result:
         url = self.urls[scenario.scheme]
         words: list[object] = [work, url, count, scenario.size]
-        if worker.client.language != "C":
+        if worker.client.language != "C" or work == "many":
             words.append(scenario.connections)
         if scenario.work == "idle":
             worker.end()  # start a new process: memory that earlier jobs left would count for the connections
@@ -157,9 +157,9 @@ class Run:
     def entries(self, scenario: Scenario) -> list[tuple[str, Client, str]]:
         found = []
         for client in self.clients:
-            if client.language not in scenario.languages or (
-                scenario.work == "idle" and client.language == "C"
-            ):
+            if not {client.language, client.kind} & set(scenario.languages):
+                continue
+            if scenario.work == "idle" and client.language == "C":
                 continue
             if scenario.work in client.leaves_out or (client.keys and scenario.key not in client.keys):
                 continue

@@ -27,7 +27,7 @@ class Scenario:
     start: int = 1  # messages of a first, short run, which finds the length of the others
     in_quick: bool = False
     together: bool = False  # client and server on one processor
-    languages: tuple[str, ...] = ("C", "Python", "Lua")
+    languages: tuple[str, ...] = ("C", "Python", "Lua")  # or a kind of clients, as "bare"
 
     @property
     def key(self) -> str:
@@ -89,7 +89,7 @@ SCENARIOS = [
     Scenario("many", 32, connections=2000, start=20_000, languages=MANY),
     Scenario("many", 32, "wss", connections=100, start=2000, languages=MANY),
     Scenario("many", 32, "wss", connections=2000, start=20_000, languages=MANY),
-    Scenario("many", 32, connections=1000, start=20_000, languages=("Python",)),
+    Scenario("many", 32, connections=1000, start=20_000, languages=("bare", "Python")),
     Scenario("latency", 2000, connections=1000, start=4000, languages=("Python",)),
     Scenario("latency", 2000, connections=1, start=1000, languages=MANY),
     Scenario("latency", 2000, connections=2000, start=4000, languages=MANY),

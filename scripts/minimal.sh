@@ -122,9 +122,9 @@ install_block() {
     return 1
 }
 
-trap 'for release in bookworm trixie; do unmount "$ROOTS/$release" 2>/dev/null || true; done' EXIT
-trap 'exit 1' HUP INT TERM
 [ $# -gt 0 ] || set -- bookworm trixie
+trap 'for release in "$@"; do unmount "$ROOTS/$release" 2>/dev/null || true; done' EXIT
+trap 'exit 1' HUP INT TERM
 mkdir -p "$ROOTS"
 for release in "$@"; do
     root=$ROOTS/$release
