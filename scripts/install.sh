@@ -48,7 +48,7 @@ if [ "$KIND" = test ]; then
     PACKAGES="$PACKAGES
     python3-venv git clang luarocks lua-check shellcheck nginx-light apache2-bin libapache2-mod-auth-gssapi
     krb5-kdc krb5-admin-server krb5-user nodejs iproute2
-    squid-openssl microsocks dante-server openssh-server openssh-client
+    squid-openssl microsocks openssh-server openssh-client
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit libluajit-5.1-dev
     lua-socket lua-luv lua-copas lua-cqueues neovim clang-tidy cppcheck abigail-tools libclang-rt-dev libunistring-dev valgrind libgpg-error-dev
     man-db tmux"
@@ -103,7 +103,7 @@ look_only() {
         has "$command" || missing="$missing $command"
     done
     if [ "$KIND" = test ]; then
-        for command in git clang clang-tidy cppcheck abidiff luarocks luacheck shellcheck nginx apache2 krb5kdc kinit node npm ip unshare valgrind squid microsocks danted sshd ssh nvim man tmux \
+        for command in git clang clang-tidy cppcheck abidiff luarocks luacheck shellcheck nginx apache2 krb5kdc kinit node npm ip unshare valgrind squid microsocks sshd ssh nvim man tmux \
             lua5.1 lua5.2 lua5.3 luajit; do
             has $command || missing="$missing $command"
         done
@@ -142,7 +142,6 @@ is_there() {
     apache2-bin) has apache2 || [ -x /usr/sbin/apache2 ] ;;
     nginx-light) has nginx || [ -x /usr/sbin/nginx ] ;;
     squid-openssl) has squid || [ -x /usr/sbin/squid ] ;;
-    dante-server) has danted || [ -x /usr/sbin/danted ] ;;
     microsocks) has microsocks ;;
     openssh-server) has sshd || [ -x /usr/sbin/sshd ] ;;
     openssh-client) has ssh ;;
@@ -240,7 +239,7 @@ install_packages() {
     # keep apt from starting the service of a package
     guard=
     case $wanted in
-    *nginx* | *squid* | *dante* | *openssh-server* | *krb5* | *mosquitto* | *nats-server*)
+    *nginx* | *squid* | *openssh-server* | *krb5* | *mosquitto* | *nats-server*)
         if [ ! -e /usr/sbin/policy-rc.d ]; then
             guard=/usr/sbin/policy-rc.d
             printf '#!/bin/sh\nexit 101\n' | as_root tee $guard >/dev/null

@@ -23,9 +23,9 @@ end
 
 for _, row in ipairs {
     {"open", "http"}, {"basic", "http", login}, {"tls", "https"}, {"socks", "socks5h"},
-    {"socks_login", "socks5", login}, {"dante", "socks4"}, {"ssh", "socks4a"},
+    {"socks_login", "socks5", login}, {"ssh", "socks4"}, {"ssh", "socks4a"},
 } do
-    test("proxies_real_" .. row[1], function()
+    test("proxies_real_" .. row[1] .. "_" .. row[2], function()
         local options = {proxy = proxy(support.unpack(row, 1, 3)), ca_file = support.ca_file()}
         works(support.echo(), options)
         works(support.echo_tls():gsub("localhost", "127.0.0.1"), options)

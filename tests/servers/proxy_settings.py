@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Real proxies for the tests: squid (HTTP and HTTPS), microsocks (SOCKS 5), Dante (SOCKS 4 and 5) and OpenSSH
-(SOCKS 4a). For run.py.
+"""Real proxies for the tests: squid (HTTP and HTTPS), microsocks (SOCKS 5) and OpenSSH (SOCKS 4, 4a and 5). For
+run.py. Debian 13 has no Dante.
 
     open    squid without login                    socks        microsocks without login
     basic   squid, which wants a Basic login       socks_login  microsocks, which wants a login
-    digest  squid, which wants a Digest login      dante        Dante without login; SOCKS 4 and 5, not 4a
+    digest  squid, which wants a Digest login      ssh          ssh -D, to a server of its own
     either  squid, which offers Digest and Basic
-    tls     squid over TLS without login          ssh          ssh -D, to a server of its own; SOCKS 4, 4a and 5
+    tls     squid over TLS without login
     mutual  squid over TLS, which wants a client certificate of ca.pem
 
 The user is j0hnny, and the password s3c:ret/@. Each squid refuses the host denied.test, and knows server.test
@@ -52,15 +52,6 @@ http_access deny denied
 http_access allow users
 http_access deny all
 {ports}
-"""
-DANTE = """
-logoutput: {folder}/logs/dante
-internal: 127.0.0.1 port = {port}
-external: 127.0.0.1
-clientmethod: none
-socksmethod: none
-client pass {{ from: 127.0.0.1/32 to: 0.0.0.0/0 }}
-socks pass {{ from: 127.0.0.1/32 to: 0.0.0.0/0 protocol: tcp }}
 """
 SSHD = """
 ListenAddress 127.0.0.1
@@ -126,11 +117,6 @@ def microsocks(ports: dict[str, int]) -> list[str]:
     ((name, port),) = ports.items()
     login = ["-u", USER, "-P", PASSWORD] if name == "socks_login" else []
     return ["-i", "127.0.0.1", "-p", str(port), *login]
-
-
-def dante(folder: Path, ports: dict[str, int]) -> list[str]:
-    (folder / "danted.conf").write_text(DANTE.format(folder=folder, port=ports["dante"]))
-    return ["-f", str(folder / "danted.conf"), "-p", str(folder / "danted.pid")]
 
 
 def sshd(folder: Path, ports: dict[str, int]) -> list[str]:

@@ -219,7 +219,6 @@ class Peers:
             found |= self.proxy("squid", tuple(kinds), partial(proxy_settings.squid, folder, self.folder, name))
         for name in ("socks", "socks_login"):
             found |= self.proxy("microsocks", (name,), proxy_settings.microsocks)
-        found |= self.proxy("danted", ("dante",), partial(proxy_settings.dante, folder))
         server = self.proxy("sshd", ("sshd",), partial(proxy_settings.sshd, folder))
         found |= self.proxy("ssh", ("ssh",), partial(proxy_settings.ssh, folder, server["sshd"]))
         self.environment["CW_PROXIES"] = " ".join(f"{name}={port}" for name, port in found.items())
