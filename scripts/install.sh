@@ -295,7 +295,9 @@ install_node() {
 
 # As root, apt would warn that its own user cannot write here.
 fetch_nginx_lua() {
-    apt-get -qq -o APT::Sandbox::User="$(id -un)" download libnginx-mod-http-lua libnginx-mod-http-ndk libluajit2-5.1-2 \
+    luajit=libluajit2-5.1-2
+    [ -n "$(apt-cache show $luajit 2>/dev/null)" ] || luajit=libluajit-5.1-2 # Debian 13's LuaJIT is OpenResty's
+    apt-get -qq -o APT::Sandbox::User="$(id -un)" download libnginx-mod-http-lua libnginx-mod-http-ndk $luajit \
         lua-resty-core lua-resty-lrucache
 }
 

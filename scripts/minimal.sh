@@ -88,6 +88,7 @@ make_root() {
     git ls-files -z --cached --others --exclude-standard | tar -cf - --null -T - | tar -xf - -C "$root/src"
     git -C "$root/src" init -q
     git -C "$root/src" add -A
+    git -C "$root/src" -c user.name=test -c user.email=test@localhost commit -qm "A clone has a commit"
 }
 
 # Runs a command in the system. Of this environment it gets only proxies and trusted certificates.

@@ -38,17 +38,17 @@ MaxRequestWorkers 25
 {modules}
 """
 LOCATIONS = """
-<Location />
-    AuthName "{realm}"
-    Require valid-user
-</Location>
 <Location /basic/>
     AuthType Basic
+    AuthName "{realm}"
+    Require valid-user
     AuthUserFile {folder}/basic
     ProxyPass ws://127.0.0.1:{upstream}/
 </Location>
 <Location /digest/>
     AuthType Digest
+    AuthName "{realm}"
+    Require valid-user
     AuthUserFile {folder}/digest
     AuthDigestQop auth
     ProxyPass ws://127.0.0.1:{upstream}/
