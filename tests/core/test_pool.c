@@ -399,6 +399,28 @@ static void test_descriptors(void)
     cw_shutdown(5000);
 }
 
+/* A new pool would take the memory of a freed one, so another kind of pool takes it first. */
+static void test_kept(void)
+{
+    cw_socket *s, *alone = peer_socket(CW_MESSAGE_SOCKET);
+    const cw__pool *pool;
+
+    open_all(&s, 1);
+    pool = pool_of(s);
+    close_now(s);
+    CHECK_STATUS(cw_socket_set_number(alone, CW_OPT_FRAMING, CW_FRAMING_CURL), CW_OK);
+    CHECK_STATUS(peer_try_connect(alone, peer_script("echo/end"), CW_TIMEOUT_DEFAULT), CW_OK);
+    open_all(&s, 1);
+    if (is_sharing()) {
+        CHECK(pool_of(alone) != pool);
+        CHECK(pool_of(s) == pool);
+    }
+    close_now(s);
+    close_now(alone);
+    cw_shutdown(5000);
+    CHECK_INT(cw__alloc_live(), 0);
+}
+
 /* ---- Data that arrives while another connection connects ---- */
 
 static void pause_for_pruning(void) { (void)poll(NULL, 0, PRUNING_MS); }
@@ -741,6 +763,7 @@ static const harness_test tests[] = {
     {"some of a pool close, and new ones take their places", test_middle},
     {"16 cycles beside 7 open ones", test_cycles},
     {"8 idle sockets in a pool hold fewer descriptors than 8 alone", test_descriptors},
+    {"the last pool is kept for the next connect", test_kept},
     {"another connect does not touch unread data: the inbox is full", test_unread_when_full},
     {"another connect does not touch unread data: no thread reads", test_unread},
     {"another connect does not touch unread data: no thread reads, and the peer has ended",

@@ -285,13 +285,15 @@ static bool open_locked(cw_socket *s)
     keep_facts(s);
     if (cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE) > 0)
         cw__link_set_send_buffer(s->codec->link, (int)cw__setting(s, CW_OPT_OUTBOUND_BUFFER_SIZE));
-    (void)cw__handshake_release_easy(c->handshake); /* the link's now */
-    c->member.pool = NULL;
-    s->connecting = NULL;
-    free_connecting(c);
-    s->fd = can_take_over(s) ? cw__link_take_over(s->codec->link) : fd;
+    s->fd = fd;
     s->watched = 0;
+    (void)cw__handshake_release_easy(c->handshake); /* the link's now */
     cw__addresses_read_locked(s);
+    s->connecting = NULL;
+    c->member.pool = NULL;
+    free_connecting(c);
+    if (can_take_over(s))
+        cw__link_take_over(s->codec->link);
     s->in.inbox.high_bytes = (size_t)cw__setting(s, CW_OPT_INBOUND_BUFFER_SIZE);
     cw__message_init(&s->in.message,
                      s->socket_class == CW_STREAM_SOCKET ||

@@ -209,6 +209,7 @@ static CURLcode set_options(cw__handshake *h, const cw__handshake_settings *sett
     SET(CURLOPT_SOCKOPTDATA, (void *)h);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
     SET(CURLOPT_OPENSOCKETDATA, (void *)h);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, cw__link_close_socket);
     SET(CURLOPT_ERRORBUFFER, h->text);
     SET(CURLOPT_TCP_NODELAY, settings->no_delay ? 1L : 0L);
     /* If a connect ends during a name look-up, libcurl does not wait for the thread of the look-up (8.14.1:

@@ -10,7 +10,6 @@
  * libcurl (8.14.1, 8.22) writes a failure to the error buffer only once in a transfer, and connecting may have used
  * that up. The debug function gets every failure. */
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -339,17 +338,24 @@ void cw__link_close(cw__link *l)
     l->fd = -1;
 }
 
-int cw__link_take_over(cw__link *l)
-{
-    int copy = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+/* The descriptor that libcurl must not close now. */
+static _Thread_local int taken_over = -1;
 
-    /* This closes one of two descriptors. The connection stays, because libcurl (8.14.1, 8.22) calls neither shutdown
-     * nor recv at the end of a connect-only connection (lib/conncache.c). */
-    if (copy >= 0) {
-        cw__link_close(l);
-        l->fd = copy;
-    }
-    return l->fd;
+int cw__link_close_socket(void *unused, curl_socket_t fd)
+{
+    (void)unused;
+    return fd == taken_over ? 0 : close(fd);
+}
+
+/* libcurl (8.14.1, 8.22) calls neither shutdown nor recv at the end of a connect-only connection (lib/conncache.c). */
+void cw__link_take_over(cw__link *l)
+{
+    int fd = l->fd;
+
+    taken_over = fd;
+    cw__link_close(l);
+    taken_over = -1;
+    l->fd = fd;
 }
 
 void cw__link_empty(int fd)

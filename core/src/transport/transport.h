@@ -356,10 +356,11 @@ struct cw__link {
 /* Makes a link for a CURL handle whose handshake succeeded.
  * Returns NULL if there is no memory. */
 cw__link *cw__link_create(CURL *easy, cw__pool *pool, int fd, cw__error *fault);
-/* Takes the connection over from libcurl, and frees the handle. Only for a link that reads bare. If the system has no
- * descriptor left for that, the connection stays libcurl's. Thread: service.
- * Returns the descriptor of the connection, which may have changed. */
-int cw__link_take_over(cw__link *l);
+/* Takes the connection over from libcurl, and frees the handle. Only for a link that reads bare. Thread: service. */
+void cw__link_take_over(cw__link *l);
+/* Closes a socket of libcurl's (CURLOPT_CLOSESOCKETFUNCTION), unless a link takes it over. Every handle has it, because a
+ * connection keeps the function that it began with. */
+int cw__link_close_socket(void *unused, curl_socket_t fd);
 /* Ends the connection and frees the handle. Only destroy may follow. Thread: service. */
 void cw__link_close(cw__link *l);
 /* Returns true if the next bytes are read from the descriptor; false if libcurl reads them. */
