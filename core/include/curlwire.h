@@ -1162,7 +1162,8 @@ typedef struct cw_message {
 /* Sends messages one after another, as cw_socket_send does, but writes many small ones together. It stops at the first
  * message that cannot be sent.
  *   timeout_ms   time without progress, for each message; 0 = do not wait
- *   sent_count   set to the number of messages that were sent as by cw_socket_send. No part of the others was sent
+ *   sent_count   set to the number of messages that were sent as by cw_socket_send: the kernel has taken them. No part of the
+ *                others was sent, except that the connection may have been lost in the middle of one
  * Returns  CW_OK: all messages were sent
  * Errors   the same as cw_socket_send, for the first message that was not sent. CW_CLOSED: the counted messages may be lost
  *          with the connection, as after any send

@@ -337,6 +337,46 @@ static void test_curl(void)
     raw_finish(&p);
 }
 
+/* ---- How many messages were sent ---- */
+
+/* The peer reads nothing until the call has failed. sent_count is the number of messages that the kernel took whole. */
+static void count_of(size_t len_bytes)
+{
+    enum { MOST_BYTES = 16 * 1024 * 1024 };
+    raw_peer p = {0};
+    cw_socket *s = open_raw(&p);
+    size_t count = MOST_BYTES / len_bytes, sent_count, got_bytes = 0;
+    size_t frame_bytes = len_bytes + (len_bytes < 126 ? 6 : 8);
+    cw_message *messages = calloc(count, sizeof *messages);
+    uint8_t *data = calloc(1, len_bytes);
+    ssize_t len;
+
+    CHECK(messages && data);
+    for (size_t i = 0; i < count; i++)
+        messages[i] = (cw_message){.message_type = CW_BINARY, .data = data, .len_bytes = len_bytes};
+    CHECK_STATUS(cw_socket_send_many(s, messages, count, 50, &sent_count), CW_CLOSED);
+    while ((len = recv(p.fd, p.buffer, sizeof p.buffer, 0)) > 0)
+        got_bytes += (size_t)len;
+    CHECK(got_bytes > 0);
+    CHECK_INT(sent_count, got_bytes / frame_bytes);
+    free(messages);
+    free(data);
+    raw_end(&p);
+    (void)cw_socket_wait_closed(s, CW_TIMEOUT_NEVER); /* it may report the loss of the rest */
+    cw_socket_release(s);
+    (void)cw_shutdown(5000);
+}
+
+static void test_sent_count(void)
+{
+    count_of(1);
+    count_of(100);
+    count_of(1000);
+    count_of(10000);
+    count_of(31000);
+    count_of(100000);
+}
+
 static const harness_test tests[] = {
     {"without a batch each message is written by its send", test_no_batch},
     {"a batch writes its messages together", test_together},
@@ -353,6 +393,7 @@ static const harness_test tests[] = {
     {"a peer that does not read: the end of the batch times out, nothing is lost", test_stalled},
     {"the connection is lost with a batch open", test_lost},
     {"libcurl's framing holds nothing back", test_curl},
+    {"send_many that fails counts what the kernel has taken", test_sent_count},
 };
 
 int main(int argc, char **argv) { return PEER_MAIN(argc, argv, tests); }

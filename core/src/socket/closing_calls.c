@@ -116,7 +116,7 @@ static void abort_locked(cw_socket *s)
     s->is_closed_locally = true;
     cw__inbox_clear(&s->in.inbox);
     cw__queue_destroy(&s->out); /* the program asked for this, so it does not count as lost */
-    s->codec->held_bytes = 0;
+    cw__queue_forget_held_locked(s);
     s->drain.is_on = false;
     cw__closing_ended_locked(s, "the connection was dropped by this program");
 }

@@ -57,6 +57,7 @@ typedef struct cw__outbound {
     unsigned batch_count;        /* open batches */
     uint64_t control_bytes;      /* bytes of control frames after the last message, as TCP counts them */
     uint64_t lost_bytes;    /* bytes of accepted messages that, as far as is known, did not reach the peer */
+    size_t unsent_count;    /* messages that the codec held back when the connection ended */
     bool is_loss_told;      /* a call has reported the lost bytes */
     cw__utf8 utf8;          /* the check of the open text message */
     cw__deflater *deflater; /* used by the thread that sends pieces; NULL before the first compressed message */

@@ -155,13 +155,20 @@ void cw__queue_drop_locked(cw_socket *s)
     s->out.last = begun;
 }
 
+void cw__queue_forget_held_locked(cw_socket *s)
+{
+    if (s->codec->calls->held_messages)
+        s->out.unsent_count = s->codec->calls->held_messages(s->codec);
+    s->codec->held_bytes = 0;
+}
+
 void cw__queue_lose_locked(cw_socket *s)
 {
     for (cw__queued_frame *f = s->out.first; f; f = f->next)
         count_lost(s, f);
     if (s->codec && s->codec->held_bytes) {
         cw__queue_count_lost_locked(s, s->codec->held_bytes);
-        s->codec->held_bytes = 0;
+        cw__queue_forget_held_locked(s);
     }
     cw__queue_destroy(&s->out);
 }

@@ -138,6 +138,7 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
     if (sound == 0 && count > 0)
         return CW_INVALID_ARGUMENT;
     cw__mutex_lock(&s->lock);
+    s->out.unsent_count = 0;
     cw__wait_begin(&wait, timeout_ms, cw__setting(s, CW_OPT_SEND_TIMEOUT));
     for (size_t i = 0; i < sound; i++) {
         bool more_follow = i + 1 < sound && may_join(s, &messages[i + 1]);
@@ -148,6 +149,8 @@ cw_status cw_socket_send_many(cw_socket *s, const cw_message *messages, size_t c
         *sent_count = i + 1;
         cw__wait_restart(&wait);
     }
+    if (status != CW_OK) /* those that were written together, and that the kernel has not taken */
+        *sent_count -= s->out.unsent_count < *sent_count ? s->out.unsent_count : *sent_count;
     /* Check the bad text again, because a later error may have replaced the text of its error. */
     if (status == CW_OK && sound < count)
         status = check_whole_text(&messages[sound]);

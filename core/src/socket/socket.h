@@ -193,6 +193,9 @@ bool cw__queue_control_locked(cw_socket *s, uint8_t opcode, const uint8_t *data,
                               bool is_last);
 /* Drops the queued frames that have not begun, and counts their data as lost. */
 void cw__queue_drop_locked(cw_socket *s);
+/* Forgets the frames that the codec holds back, and keeps the number of their messages in unsent_count. There must be a
+ * codec. */
+void cw__queue_forget_held_locked(cw_socket *s);
 /* Drops all frames, and counts their data as lost. */
 void cw__queue_lose_locked(cw_socket *s);
 /* Drops all frames without counting. Needs the lock, or a socket that no other thread has. */

@@ -54,6 +54,9 @@ typedef struct cw__codec_calls {
     /* Returns the bytes of frames that the codec holds because the connection has not accepted them, or for a flush. NULL
      * if the codec cannot tell. */
     size_t (*unwritten)(const cw__codec *c);
+    /* Returns the number of whole messages in frames that were held back, and that the connection has not accepted to their
+     * last byte. A frame that has only begun does not count. NULL if the codec never holds frames back. */
+    size_t (*held_messages)(const cw__codec *c);
     void (*destroy)(cw__codec *c); /* frees the codec, not the link */
 } cw__codec_calls;
 

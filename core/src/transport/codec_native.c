@@ -482,6 +482,25 @@ static size_t codec_unwritten(const cw__codec *base)
     return c->output ? c->output_end - c->output_start : 0;
 }
 
+/* The held frames are read again, since only a failure needs their number. The last frame may be one that has begun. */
+static size_t codec_held_messages(const cw__codec *base)
+{
+    const codec_native *c = (const codec_native *)base;
+    cw__frame_decoder decoder = {0};
+    cw__frame frame;
+    size_t count = 0, used;
+
+    if (!c->output || base->held_bytes == 0)
+        return 0;
+    for (size_t at = 0; at < c->output_end; at += (size_t)frame.payload_bytes) {
+        if (cw__frame_decode(&decoder, c->output + at, c->output_end - at, &used, &frame) != CW__DECODE_DONE)
+            break;
+        at += used;
+        count += frame.is_final && !(frame.opcode & 8) && at + frame.payload_bytes > c->output_start;
+    }
+    return count - (base->sending == CW__FRAME_BEGUN && count > 0);
+}
+
 /* ---- Making ---- */
 
 static void codec_destroy(cw__codec *base)
@@ -520,6 +539,7 @@ cw__codec *cw__codec_native_create(cw__link *link)
                                            .send = codec_send,
                                            .flush = codec_flush,
                                            .unwritten = codec_unwritten,
+                                           .held_messages = codec_held_messages,
                                            .destroy = codec_destroy};
     static const cw__codec_calls mixed = {.name = "mixed",
                                           .receive = decoder_receive,
@@ -527,6 +547,7 @@ cw__codec *cw__codec_native_create(cw__link *link)
                                           .send = codec_send,
                                           .flush = codec_flush,
                                           .unwritten = codec_unwritten,
+                                          .held_messages = codec_held_messages,
                                           .destroy = codec_destroy};
     codec_native *c = cw__calloc(1, sizeof *c);
 
