@@ -180,6 +180,38 @@ def test_reconnect_and_max_age(loop: Loop) -> None:
     loop.run(main)
 
 
+def test_reconnect_does_not_wait_for_a_receiver_if_nothing_has_arrived(loop: Loop) -> None:
+    async def main() -> None:
+        uri = scripts(["hang"], [text("1"), text("2"), "hang"], echo())
+        async with reconnecting(loop, uri, close_timeout=3600) as ws:
+            ws.reconnect()
+            await until(lambda: ws.attempt == 2 and ws.state == "open")
+            inner = ws.socket
+            await until(lambda: inner.information.statistics.text_messages_received >= 2)
+            ws.reconnect()
+            await until(lambda: ws._driver.retiring is not None)
+            assert [await ws.recv() for _ in range(2)] == ["1", "2"]
+            await until(lambda: ws.attempt == 3 and ws.state == "open")
+
+    loop.run(main)
+
+
+def test_messages_after_reconnect_wait_for_the_new_connection(loop: Loop) -> None:
+    first = Recorded("hang")
+
+    async def main() -> None:
+        async with reconnecting(loop, lambda attempt: first.url if attempt == 1 else echo()) as ws:
+            await until(lambda: ws._driver.current is not None)
+            await ws.send("old")
+            ws.reconnect()
+            await ws.send_many(["1", "2"])
+            assert [await ws.recv() for _ in range(2)] == ["1", "2"]
+
+    loop.run(main)
+    frames = [(frame["opcode"], bytes.fromhex(frame["payload"])) for frame in first.record()["frames"]]
+    assert [payload for opcode, payload in frames if opcode == 1] == [b"old"]
+
+
 def test_handlers(loop: Loop) -> None:
     seen: list[Any] = []
 

@@ -31,7 +31,7 @@ from curlwire.reconnect_policy import (
     refuse_coroutine,
     stored,
 )
-from curlwire.reconnecting_base import Deadline, DriverBase, end_of
+from curlwire.reconnecting_base import BUFFER, Deadline, DriverBase, end_of
 from curlwire.synchronous import check_result
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Driver(DriverBase[MessageWebSocket]):
         self.lock: threading.Condition = threading.Condition()
         self.link: _Link | None = None  # the newest, which connects or is open; close() closes it
         self.greeter: int | None = None  # the thread in on_connected
+        self.taker_count: int = 0  # receivers that take from a connection that is to be renewed
         self.thread: threading.Thread | None = None
         self.prepare: Callable[[MessageWebSocket], object] | None = None  # gets each socket before it connects
 
@@ -222,8 +223,8 @@ class Driver(DriverBase[MessageWebSocket]):
         """Sends the messages that were kept, then lets the program send on this socket."""
         while True:
             with self.lock:
-                if not self.unsent or self.must_stop:
-                    self.current = None if self.must_stop else ws
+                if not self.unsent or self.must_stop or self.must_renew:
+                    self.current = None if self.must_stop or self.must_renew else ws
                     self.lock.notify_all()
                     return
                 data, text, compress = self.unsent.first()
@@ -275,16 +276,22 @@ class Driver(DriverBase[MessageWebSocket]):
         self.lock.notify_all()
         while (
             ws in self.sockets
-            and not (self.must_stop or (self.receiver_count and self._is_empty(ws)))
+            and not (self.must_stop or ws.state == "closed" or self._is_empty(ws))
             and (left := end - reconnect_policy.clock()) > 0
         ):
             self.lock.wait(left)
         self.retiring = None
 
-    @staticmethod
-    def _is_empty(ws: MessageWebSocket) -> bool:
-        """Returns whether no message has arrived. A receiver that is about to take one does not wait yet."""
-        return ws.information.statistics.receive_queue_bytes == 0
+    def _is_empty(self, ws: MessageWebSocket) -> bool:
+        """Returns whether no message has arrived. Holds the lock, so no receiver begins meanwhile."""
+        if self.taker_count:  # it says itself when nothing is there
+            return False
+        if self.receiver_count:  # it reads, and one that is about to take a message does not wait yet
+            return ws.information.statistics.receive_queue_bytes == 0
+        done = ws._try_recv(None, BUFFER)  # looks in the kernel too
+        if done is not None:
+            done.close()  # the message stays the next one
+        return done is None
 
     @staticmethod
     def control_of(ws: MessageWebSocket) -> Any:
@@ -297,6 +304,7 @@ class Driver(DriverBase[MessageWebSocket]):
         """Lets the connection be made anew, or ends a delay."""
         with self.lock:
             self.must_renew: bool = True
+            self.current = None  # messages wait for the new connection from now on
             self.lock.notify_all()
 
     def stop(self, code: int, reason: str, *, is_abort: bool = False) -> None:
@@ -363,6 +371,7 @@ class Driver(DriverBase[MessageWebSocket]):
             finally:
                 with self.lock:
                     self.receiver_count -= not is_retiring
+                    self.taker_count -= is_retiring
                     if self.retiring is ws:
                         self.lock.notify_all()
 
@@ -374,6 +383,7 @@ class Driver(DriverBase[MessageWebSocket]):
                 self.wait(deadline, "a message")
             is_retiring = self.sockets[0] is self.retiring
             self.receiver_count: int = self.receiver_count + (not is_retiring)
+            self.taker_count += is_retiring
             self.lock.notify_all()
             return self.sockets[0], is_retiring
 

@@ -109,8 +109,9 @@ class ReconnectingWebSocket(ReconnectingBase):
     def reconnect(self) -> None:
         """Renews the connection: closes it with code 1000 and connects again. Ends a delay, if it is in one.
 
-        Messages that have arrived are received first, for up to control.close_timeout. After a stable
-        connection the attempt follows at once, otherwise after the delay of the backoff.
+        Messages that have arrived are received first, for up to control.close_timeout. Messages that are sent
+        from now on wait for the new connection. After a stable connection the attempt follows at once,
+        otherwise after the delay of the backoff.
         Raises nothing. Does not block. Any thread and any handler may call it.
         """
         self._driver.renew()

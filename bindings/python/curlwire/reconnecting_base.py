@@ -15,6 +15,7 @@ from curlwire.information import ClosedEventArgs
 from curlwire.reconnect_policy import KEPT_SOCKETS, Attempts, Target, Unsent, closed_here
 
 _Socket = TypeVar("_Socket")
+BUFFER = 1  # the form of a message that the core copies least
 
 
 class Deadline:

@@ -27,13 +27,12 @@ from curlwire.reconnect_policy import (
     kept,
     stored,
 )
-from curlwire.reconnecting_base import Deadline, DriverBase, end_of
+from curlwire.reconnecting_base import BUFFER, Deadline, DriverBase, end_of
 
 if TYPE_CHECKING:
     from curlwire.eventloop.reconnecting_socket import ReconnectingWebSocket
 
 _Value = TypeVar("_Value")
-_BUFFER = 1  # the form of a message that the core copies least
 
 # The connection that is being greeted, for the tasks that on_connected starts too.
 _greeted: ContextVar["tuple[Driver, MessageWebSocket] | None"] = ContextVar("curlwire greeted", default=None)
@@ -243,13 +242,13 @@ class Driver(DriverBase[MessageWebSocket]):
 
     async def _send_kept(self, ws: MessageWebSocket) -> None:
         """Sends the messages that were kept, then lets the program send on this socket."""
-        while self.unsent and not self.must_stop:
+        while self.unsent and not (self.must_stop or self.must_renew):
             data, text, compress = self.unsent.first()
             with suppress(WebSocketTimeout):
                 await ws.send(data, text=text, compress=compress)
                 self.unsent.drop_first()
                 self.changed()
-        self.current = None if self.must_stop else ws
+        self.current = None if self.must_stop or self.must_renew else ws
         self.changed()
 
     async def _wait_end(self, ws: MessageWebSocket, renew_at: float | None) -> bool:
@@ -286,7 +285,7 @@ class Driver(DriverBase[MessageWebSocket]):
         self.changed()
         while (
             ws in self.sockets
-            and not (self.must_stop or (self.receiver_count and self._is_empty(ws)))
+            and not (self.must_stop or ws.state == "closed" or self._is_empty(ws))
             and (left := end - reconnect_policy.clock()) > 0
         ):
             await self.change(left)
@@ -297,7 +296,7 @@ class Driver(DriverBase[MessageWebSocket]):
         if ws._waiter is not None:
             return True
         try:
-            done = ws._core._try_recv(None, _BUFFER)
+            done = ws._core._try_recv(None, BUFFER)
         except StateError:  # the receiver waits in the core
             return True
         if done is not None:
@@ -309,6 +308,7 @@ class Driver(DriverBase[MessageWebSocket]):
     def renew(self) -> None:
         """Lets the connection be made anew, or ends a delay."""
         self.must_renew: bool = True
+        self.current = None  # messages wait for the new connection from now on
         self.changed()
 
     def stop(self, code: int, reason: str, *, is_abort: bool = False) -> None:
@@ -388,7 +388,7 @@ class Driver(DriverBase[MessageWebSocket]):
             self.changed()
             try:
                 if is_retiring:
-                    done = ws._core._try_recv(None, _BUFFER)
+                    done = ws._core._try_recv(None, BUFFER)
                     if done is None:
                         self.drained(ws)
                         continue

@@ -79,8 +79,9 @@ class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
     def reconnect(self) -> None:
         """Renews the connection: closes it with code 1000 and connects again. Ends a delay, if it is in one.
 
-        Messages that have arrived are received first, for up to control.close_timeout. After a stable
-        connection the attempt follows at once, otherwise after the delay of the backoff.
+        Messages that have arrived are received first, for up to control.close_timeout. Messages that are sent
+        from now on wait for the new connection. After a stable connection the attempt follows at once,
+        otherwise after the delay of the backoff.
         """
         self._driver.renew()
 
