@@ -198,11 +198,11 @@ class Arguments:
 
     # ---- what follows from a failure
 
-    def process_redirect(self, exc: Exception, *, is_unix: bool, has_place: bool, has_sock: bool) -> None:
-        """Follows a redirect: changes the URI for the next attempt. Raises the exception if it is none."""
+    def process_redirect(self, exc: Exception, *, is_unix: bool, has_place: bool, has_sock: bool) -> bool:
+        """Follows a redirect: changes the URI for the next attempt. Returns False if it is none."""
         location = exc.response.headers.get_all("Location") if isinstance(exc, InvalidStatus) else []
         if not location or not isinstance(exc, InvalidStatus) or exc.response.status_code not in _REDIRECTS:
-            raise exc
+            return False
         new_uri = urllib.parse.urljoin(self.uri, location[0])
         shown = without_secrets(new_uri)
         new, old = parse_uri(new_uri), self.ws_uri
@@ -220,6 +220,7 @@ class Arguments:
                     [(name, value) for name, value in pairs if name.lower() not in _CREDENTIALS]
                 )
         self.uri, self.ws_uri = new_uri, new
+        return True
 
     def next_delay(self, exc: Exception, delays: Generator[float] | None) -> tuple[float, Generator[float]]:
         """Returns how long to wait after a failed connect, and the generator. Raises if it is fatal."""
@@ -227,15 +228,18 @@ class Arguments:
             new_exc = self.process_exception(exc)
         except Exception as raised:
             new_exc = raised
-        if new_exc is exc:
-            raise exc
-        if new_exc is not None:
-            raise new_exc from exc
-        generator = self.reconnect_delays() if delays is None else delays
-        delay = next(generator)
-        name = type(exc).__name__
-        self.logger.info("connect failed; reconnecting in %.1f seconds: %s: %s", delay, name, exc)
-        return delay, generator
+        try:
+            if new_exc is exc:
+                raise exc
+            if new_exc is not None:
+                raise new_exc from exc
+            generator = self.reconnect_delays() if delays is None else delays
+            delay = next(generator)
+            name = type(exc).__name__
+            self.logger.info("connect failed; reconnecting in %.1f seconds: %s: %s", delay, name, exc)
+            return delay, generator
+        finally:
+            del exc, new_exc  # in the traceback, they would be a reference cycle, which keeps the connection
 
 
 def _compression(extensions: list[Any], compression: str | None) -> dict[str, Any]:

@@ -156,8 +156,7 @@ class connect(Arguments):
                 await connection._open(timeout)
             except WebSocketError as error:
                 proxy = str(protocol.controls.get("proxy") or "")
-                made = connect_failure(error, self.uri, proxy, "timed out during opening handshake")
-                raise made from made.__cause__
+                raise connect_failure(error, self.uri, proxy, "timed out during opening handshake")
         return connection
 
     async def connect(self) -> ClientConnection:
@@ -169,12 +168,13 @@ class connect(Arguments):
                     try:
                         return await self._attempt(None)
                     except Exception as exc:
-                        self.process_redirect(
+                        if not self.process_redirect(
                             exc,
                             is_unix=bool(kwargs.get("unix")),
                             has_place=kwargs.get("host") is not None or kwargs.get("port") is not None,
                             has_sock=kwargs.get("sock") is not None,
-                        )
+                        ):
+                            raise
                 raise SecurityError(f"more than {MAX_REDIRECTS} redirects")
         except TimeoutError as error:
             raise TimeoutError("timed out during opening handshake") from error

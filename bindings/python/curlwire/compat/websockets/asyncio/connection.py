@@ -71,7 +71,10 @@ class ClientConnection(Connection):
         return self._view()
 
     async def _ended(self, cause: BaseException | None) -> ConnectionClosed:
-        """Waits for the end of the connection, and returns the exception for it."""
+        """Waits for the end of the connection, and returns the exception for it.
+
+        Raise the result at once. A local variable would make a reference cycle, which keeps the connection.
+        """
         with suppress(CoreClosed):
             await self._ws.wait_closed()
         return self._closed(cause)
@@ -96,8 +99,7 @@ class ClientConnection(Connection):
         try:
             message: Data = await self._ws.recv(decode=decode)
         except CoreClosed as error:
-            end = await self._ended(error)
-            raise end from end.__cause__
+            raise await self._ended(error)
         except StateError as error:
             if "another task" not in str(error):
                 raise
@@ -127,11 +129,9 @@ class ClientConnection(Connection):
             async for message in self._ws:
                 yield message
         except CoreClosed as error:
-            end = await self._ended(error)
-            raise end from end.__cause__
-        end = await self._ended(None)
-        if not isinstance(end, ConnectionClosedOK):
-            raise end
+            raise await self._ended(error)
+        with suppress(ConnectionClosedOK):
+            raise await self._ended(None)
 
     # ---- sending
 
@@ -161,8 +161,7 @@ class ClientConnection(Connection):
             else:
                 raise TypeError("data must be str, bytes, iterable, or async iterable")
         except CoreClosed as error:
-            end = await self._ended(error)
-            raise end from end.__cause__
+            raise await self._ended(error)
 
     async def _send_fragments(self, items: AsyncIterator[DataLike], text: bool | None) -> None:
         """Sends the items as the fragments of one message, in a thread, because a frame may have to wait."""
@@ -225,8 +224,7 @@ class ClientConnection(Connection):
         try:
             self._check_open()
         except CoreClosed as error:
-            end = await self._ended(error)
-            raise end from end.__cause__
+            raise await self._ended(error)
         task = asyncio.get_running_loop().create_task(self._ping())
         task.add_done_callback(_forget)
         await asyncio.sleep(0)
@@ -236,8 +234,7 @@ class ClientConnection(Connection):
         try:
             return await self._ws.ping(None)
         except CoreClosed as error:
-            end = await self._ended(error)
-            raise end from end.__cause__
+            raise await self._ended(error)
 
     async def pong(self, data: DataLike = b"") -> None:
         """Raises NotImplementedError: the control desired_unsolicited_pong_interval sends pongs."""

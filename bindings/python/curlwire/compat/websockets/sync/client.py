@@ -133,8 +133,7 @@ class reconnect(Arguments):
             except WebSocketError as error:
                 if "the proxy" in str(error) and proxy.startswith("http"):
                     timed_out = "timed out while connecting to HTTP proxy"
-                made = connect_failure(error, self.uri, proxy, timed_out)
-                raise made from made.__cause__
+                raise connect_failure(error, self.uri, proxy, timed_out)
         return connection
 
     def connect(self) -> ClientConnection:
@@ -144,12 +143,13 @@ class reconnect(Arguments):
             try:
                 return self._attempt(deadline)
             except Exception as exc:
-                self.process_redirect(
+                if not self.process_redirect(
                     exc,
                     is_unix=bool(self._kwargs.get("unix")),
                     has_place=self._kwargs.get("address") is not None,
                     has_sock=self._sock is not None,
-                )
+                ):
+                    raise
         raise SecurityError(f"more than {MAX_REDIRECTS} redirects")
 
     def __enter__(self) -> ClientConnection:

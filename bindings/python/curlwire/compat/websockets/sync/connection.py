@@ -101,8 +101,7 @@ class ClientConnection(Connection):
         try:
             return self._core.recv(timeout if timeout is None else max(0, timeout), decode=decode)
         except CoreClosed as error:
-            end = self._ended(error)
-            raise end from end.__cause__
+            raise self._ended(error)
         except UnicodeDecodeError as error:
             self.close(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
             raise self._ended(error) from error
@@ -124,11 +123,9 @@ class ClientConnection(Connection):
         try:
             yield from self._core
         except CoreClosed as error:
-            end = self._ended(error)
-            raise end from end.__cause__
-        end = self._ended(None)
-        if not isinstance(end, ConnectionClosedOK):
-            raise end
+            raise self._ended(error)
+        with suppress(ConnectionClosedOK):
+            raise self._ended(None)
 
     # ---- sending
 
@@ -148,15 +145,13 @@ class ClientConnection(Connection):
         try:
             self._core.send(message, text=text)
         except CoreClosed as error:
-            end = self._ended(error)
-            raise end from end.__cause__
+            raise self._ended(error)
         except StateError as error:
             if self._core.state == "open":
                 raise ConcurrencyError(
                     "cannot call send while another thread is already running send"
                 ) from error
-            end = self._ended(error)
-            raise end from end.__cause__
+            raise self._ended(error)
 
     # ---- closing and pings
 
@@ -199,8 +194,7 @@ class ClientConnection(Connection):
         try:
             self._check_open()
         except CoreClosed as error:
-            end = self._ended(error)
-            raise end from end.__cause__
+            raise self._ended(error)
         event = threading.Event()
         arguments = (self._core, event, ack_on_close)
         threading.Thread(target=_await_pong, args=arguments, name="curlwire-ping", daemon=True).start()
