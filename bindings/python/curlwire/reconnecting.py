@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The class ReconnectingWebSocket: a MessageWebSocket that connects again when its connection is lost."""
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
@@ -10,12 +9,13 @@ from curlwire import json_messages
 from curlwire._core import MessageWebSocket
 from curlwire.connecting import HeaderPairs
 from curlwire.defaults import DEFAULT, Default
-from curlwire.errors import ArgumentError, ConnectionClosed, StateError
+from curlwire.errors import ConnectionClosed, StateError
 from curlwire.options import MessageOptions
 from curlwire.reconnect_driver import Driver
 from curlwire.reconnect_policy import Attempts, ReconnectPolicy, Target, checked_policy, checked_unsent
 from curlwire.reconnecting_base import Deadline, ReconnectingBase, checked_control
 from curlwire.synchronous import check_handler
+from curlwire.timeouts import checked_timeout
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 _GONE = 1011  # the close code of a block that an exception leaves
-
-
-def _seconds(timeout: float | Default | None, default: float | None) -> float | None:
-    if timeout is DEFAULT:
-        return default
-    if timeout is None:
-        return None
-    if isinstance(timeout, (bool, str)) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds, or None for no limit, not {type(timeout)!r}")
-    if not timeout >= 0:
-        raise ArgumentError(f"timeout cannot be {timeout!r}: use 0 or more seconds, or None for no limit")
-    return None if timeout == math.inf else float(timeout)
 
 
 class ReconnectingWebSocket(ReconnectingBase):
@@ -74,7 +62,7 @@ class ReconnectingWebSocket(ReconnectingBase):
     ) -> None:
         target = Target(uri, headers, subprotocols, timeout, dict(control))
         self._control = checked_control(target)
-        _seconds(timeout, None)
+        checked_timeout(timeout, None)
         self._handlers = {}
         self._driver: Driver = Driver(
             self, target, Attempts(checked_policy(policy)), checked_unsent(unsent, unsent_buffer_size)
@@ -98,7 +86,7 @@ class ReconnectingWebSocket(ReconnectingBase):
         after timeout; the socket then goes on connecting. Raises StateError for a second connect().
         Blocks until the socket is open, or has given up. Any thread may call it.
         """
-        deadline = Deadline(_seconds(timeout, None))
+        deadline = Deadline(checked_timeout(timeout, None))
         driver = self._driver
         driver.start()
         with driver.lock:
@@ -142,7 +130,7 @@ class ReconnectingWebSocket(ReconnectingBase):
         server, and StateError in on_connected, on_disconnected and on_closed, which would wait for themselves.
         Blocks. Any other thread may call it.
         """
-        deadline = Deadline(_seconds(timeout, None))
+        deadline = Deadline(checked_timeout(timeout, None))
         driver = self._driver
         driver.refuse_own_thread("wait_closed")
         with driver.lock:
@@ -228,7 +216,7 @@ class ReconnectingWebSocket(ReconnectingBase):
     def _receive(
         self, timeout: float | Default | None, receive: Callable[[MessageWebSocket, float | None], _Value]
     ) -> _Value:
-        seconds = _seconds(timeout, self._control.receive_timeout)
+        seconds = checked_timeout(timeout, self._control.receive_timeout)
         return self._driver.receive(receive, Deadline(seconds))
 
     def __iter__(self) -> Self:
@@ -265,7 +253,7 @@ class ReconnectingWebSocket(ReconnectingBase):
         further attempt follows. Blocks until the kernel has taken the message. Any thread and any handler
         may call it.
         """
-        deadline = Deadline(_seconds(timeout, self._control.send_timeout))
+        deadline = Deadline(checked_timeout(timeout, self._control.send_timeout))
         self._driver.send(data, deadline, timeout, text, compress)
 
     def send_json(

@@ -20,6 +20,7 @@ from curlwire.eventloop.facts import Core
 from curlwire.eventloop.handlers import Handlers
 from curlwire.eventloop.hub import Future, Hub
 from curlwire.eventloop.streams import OutputStream
+from curlwire.timeouts import checked_timeout
 
 if TYPE_CHECKING:
     import socket
@@ -282,8 +283,8 @@ class Socket(Handlers[Core]):
         raise NotImplementedError
 
     def _seconds(self, timeout: float | Default | None, control: float | None) -> float | None:
-        """Returns the argument timeout of a call, for which a control may decide."""
-        return control if isinstance(timeout, Default) else timeout
+        """Returns the argument timeout of a call, for which a control may decide. Raises as the core does."""
+        return checked_timeout(timeout, control)
 
     # ---- connecting and closing
 
@@ -347,6 +348,7 @@ class Socket(Handlers[Core]):
         timeout: seconds. The default is None, no limit.
         Raises WebSocketTimeout, and ConnectionClosed if sent messages did not reach the server.
         """
+        timeout = checked_timeout(timeout, None)
         await self._checkpoint()
         if self._is_in_hub and not self._has_ended:
             try:
@@ -380,6 +382,7 @@ class Socket(Handlers[Core]):
         timeout: seconds. None = no limit; the default is control.ping_timeout.
         Raises WebSocketTimeout, also if 64 tasks wait for pongs already; ConnectionClosed, StateError.
         """
+        checked_timeout(timeout, None)
         loop = self._loop()
         await self._checkpoint()
         ping = self._core._ping_start(timeout)
@@ -423,6 +426,7 @@ class Socket(Handlers[Core]):
         self, attempt: Callable[[], _T | None], timeout: float | Default | None = DEFAULT
     ) -> _T:
         """Waits for the earlier senders, then calls attempt() until it does not return None."""
+        checked_timeout(timeout, None)  # a bad one is an error also if nothing has to wait
         loop = self._loop()
         await self._checkpoint()
         turn: Future[None] = loop.create_future()
@@ -456,6 +460,7 @@ class Socket(Handlers[Core]):
         timeout: seconds without progress. None = no limit; the default is control.send_timeout.
         Raises WebSocketTimeout, ConnectionClosed, StateError.
         """
+        checked_timeout(timeout, None)
         loop = self._loop()
         await self._checkpoint()
         try:

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from curlwire import reconnect_policy
-from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout
+from curlwire.errors import ConnectionClosed, StateError, WebSocketTimeout, timed_out
 from curlwire.eventloop.hub import Future, Hub, Scope
 from curlwire.eventloop.reconnecting import RENEW_SECONDS, next_delay, opened
 from curlwire.eventloop.sockets import MessageWebSocket
@@ -364,7 +364,7 @@ class Driver(DriverBase[MessageWebSocket]):
         """Receives from the first connection that has messages."""
         greeted = self.greeted()
         if greeted is not None:
-            return await receive(greeted, deadline.left())
+            return await _within(receive, greeted, deadline)
         if self.is_receiving:
             raise StateError("another task already waits for data from this socket: receive in one task only")
         self.is_receiving = True
@@ -393,7 +393,7 @@ class Driver(DriverBase[MessageWebSocket]):
                         self.drained(ws)
                         continue
                     done.close()  # the message stays the next one
-                return await receive(ws, deadline.left())
+                return await _within(receive, ws, deadline)
             except ConnectionClosed:
                 self.drained(ws)
             finally:
@@ -431,6 +431,17 @@ class Driver(DriverBase[MessageWebSocket]):
                 return
             except ConnectionClosed:  # no part of a message that the server could use has been sent
                 self.current = None if self.current is ws else self.current
+
+
+async def _within(
+    receive: "Callable[[MessageWebSocket, float | None], Awaitable[_Value]]",
+    ws: MessageWebSocket,
+    deadline: Deadline,
+) -> _Value:
+    try:
+        return await receive(ws, deadline.left())
+    except WebSocketTimeout:  # it names only the seconds that were left
+        raise timed_out(deadline.seconds, "a message") from None
 
 
 def _is_normal(ws: MessageWebSocket) -> bool:

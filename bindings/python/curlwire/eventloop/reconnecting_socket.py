@@ -15,6 +15,7 @@ from curlwire.eventloop.sockets import MessageWebSocket
 from curlwire.options import MessageOptions
 from curlwire.reconnect_policy import Attempts, ReconnectPolicy, Target, checked_policy, checked_unsent
 from curlwire.reconnecting_base import Deadline, ReconnectingBase, checked_control
+from curlwire.timeouts import checked_timeout
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -69,7 +70,7 @@ class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
         after timeout; the socket then goes on connecting, also if the task is cancelled.
         """
         driver = self._driver
-        deadline = Deadline(timeout)
+        deadline = Deadline(checked_timeout(timeout, None))
         await self._checkpoint()
         driver.start()
         while not driver.was_open:
@@ -154,7 +155,7 @@ class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
         is cancelled, the message stays the next one.
         """
         return await self._driver.receive(
-            lambda ws, left: ws.recv(left, copy, decode=decode), Deadline(timeout)
+            lambda ws, left: ws.recv(left, copy, decode=decode), Deadline(checked_timeout(timeout, None))
         )
 
     async def recv_json(
@@ -165,14 +166,18 @@ class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
         timeout: as for recv(). loads: a function, such as orjson.loads; the default is None: json.loads.
         Raises MessageError if loads fails; otherwise as recv() does.
         """
-        return await self._driver.receive(lambda ws, left: ws.recv_json(left, loads=loads), Deadline(timeout))
+        return await self._driver.receive(
+            lambda ws, left: ws.recv_json(left, loads=loads), Deadline(checked_timeout(timeout, None))
+        )
 
     async def recv_into(self, buffer: "WriteableBuffer", timeout: float | None = None) -> int:
         """Receives the next message into a buffer and returns its size in bytes.
 
         Raises as recv() does, and ArgumentError if the message does not fit. Such a message stays the next one.
         """
-        return await self._driver.receive(lambda ws, left: ws.recv_into(buffer, left), Deadline(timeout))
+        return await self._driver.receive(
+            lambda ws, left: ws.recv_into(buffer, left), Deadline(checked_timeout(timeout, None))
+        )
 
     def __aiter__(self) -> Self:
         return self

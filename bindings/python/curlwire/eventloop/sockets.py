@@ -70,6 +70,8 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
         Raises WebSocketTimeout, ConnectionClosed, and StateError if another task receives. If the task is
         cancelled, the message stays the next one.
         """
+        if timeout is not None:
+            self._seconds(timeout, None)  # before there is a coroutine, which would have to be awaited
         receiving = self._receive(decode, _VALUE if copy else _BUFFER)
         return receiving if timeout is None else self._within(timeout, receiving)
 
@@ -250,6 +252,7 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
             raise TypeError(
                 f"send_many() takes an iterable of messages, not {type(messages)!r}; send one message by send()"
             )
+        self._seconds(timeout, None)
         iterator = iter(messages)
         count = 0
         waiting: deque[str | ReadableBuffer] = deque()

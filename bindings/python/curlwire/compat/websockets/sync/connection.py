@@ -99,7 +99,8 @@ class ClientConnection(Connection):
         Raises TimeoutError and ConnectionClosed. Several threads may receive; each message goes to one.
         """
         try:
-            return self._core.recv(timeout if timeout is None else max(0, timeout), decode=decode)
+            limit = max(0, timeout) if isinstance(timeout, (int, float)) else timeout
+            return self._core.recv(limit, decode=decode)
         except CoreClosed as error:
             raise self._ended(error)
         except UnicodeDecodeError as error:
