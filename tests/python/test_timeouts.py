@@ -131,3 +131,22 @@ def test_the_synchronous_client_of_compat_names_the_type_of_a_bad_timeout() -> N
             ws.recv(wrong)
         with pytest.raises(TimeoutError):
             ws.recv(-1)  # takes a message that is there
+
+
+def test_the_default_of_timeouts_is_no_value_for_anything_else() -> None:
+    ws = curlwire.MessageWebSocket()
+    wrong: Any = curlwire.DEFAULT
+    names = [name for name in dir(ws.control) if not name.startswith("_")]
+    assert "proxy" in names and "origin" in names and "ping_interval" in names
+    for name in names:
+        with pytest.raises((TypeError, AttributeError, curlwire.ArgumentError)):
+            setattr(ws.control, name, wrong)
+    for name in ("proxy", "origin", "user_agent"):
+        with pytest.raises(TypeError, match=name):
+            curlwire.MessageWebSocket(**{name: wrong})
+    for call in (ws.send, ws.try_send, ws.connect):
+        with pytest.raises(TypeError):
+            call(wrong)
+    for name in ("first_delay", "max_delay", "max_attempts"):
+        with pytest.raises((TypeError, curlwire.ArgumentError)):
+            curlwire.ReconnectPolicy(**{name: wrong})

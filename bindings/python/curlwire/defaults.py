@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The default of the argument timeout."""
 
-from enum import StrEnum
+import math
+from enum import Enum
 
 
-class Default(StrEnum):
+class Default(float, Enum):
     """The type of DEFAULT, for annotations."""
 
-    # a str, because inspect.signature() reads defaults of functions in C only if they have a basic type
-    DEFAULT = "DEFAULT"
+    # A float, because inspect.signature() reads defaults of functions in C only if they have a basic type.
+    # No control and no message takes this one, so DEFAULT in the wrong place is an error.
+    DEFAULT = -math.inf
 
     def __repr__(self) -> str:
         return "curlwire.DEFAULT"
