@@ -29,6 +29,7 @@ from curlwire.compat import websockets as ours
 from curlwire.compat.websockets import client, exceptions, frames, proxy, uri
 from curlwire.compat.websockets.asyncio import client as asyncio_client
 from curlwire.compat.websockets.datastructures import Headers, MultipleValuesError
+from curlwire.compat.websockets.protocol import State
 from curlwire.compat.websockets.sync import client as sync_client
 from peers import WAIT, Recorded, echo, url
 
@@ -527,3 +528,35 @@ def test_a_ping_ends_with_the_connection() -> None:
 def test_a_synchronous_program_does_not_load_asyncio() -> None:
     code = "import sys, curlwire.compat.websockets.sync.client; sys.exit('asyncio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=WAIT).returncode == 0
+
+
+def test_close_refuses_1005() -> None:
+    async def main() -> None:
+        async with asyncio_client.connect(echo()) as ws:
+            with pytest.raises(exceptions.ProtocolError, match="1005"):
+                await ws.close(1005)
+            assert ws.state is State.OPEN
+
+    asyncio.run(main())
+    with sync_client.connect(echo()) as ws:
+        with pytest.raises(exceptions.ProtocolError, match="1005"):
+            ws.close(1005)
+        ws.close()
+        assert ws.close_code == 1000
+
+
+@pytest.mark.parametrize("value", ["a\r\nB: c", "a\n", "\0", "\x7f"])
+def test_a_header_that_could_end_its_line(value: str) -> None:
+    async def main() -> None:
+        await asyncio_client.connect(echo(), additional_headers={"X": value})
+
+    for call in (
+        lambda: asyncio.run(main()),
+        lambda: sync_client.connect(echo(), additional_headers=[("X", value)]),
+    ):
+        with pytest.raises(exceptions.InvalidHeaderValue) as caught:
+            call()
+        assert caught.value.name == "X" and isinstance(caught.value, exceptions.InvalidHandshake)
+    with pytest.raises(exceptions.InvalidHeaderValue) as caught:
+        sync_client.connect(echo(), additional_headers={"Authorization": SECRET + value})
+    assert SECRET not in str(caught.value)

@@ -94,6 +94,8 @@ class Arguments:
         self.additional_headers: Headers | None = (
             None if additional_headers is None else Headers(additional_headers)
         )
+        if self.additional_headers is not None:
+            self.additional_headers.check_values()
         self.user_agent_header: str | None = user_agent_header
         self.proxy: str | Literal[True] | None = proxy
         self.process_exception: Callable[[Exception], Exception | None] = process_exception

@@ -9,7 +9,7 @@ from typing import Any
 from curlwire import _core
 from curlwire.compat.websockets.client import ClientProtocol, logger_of
 from curlwire.compat.websockets.datastructures import Headers
-from curlwire.compat.websockets.exceptions import ConnectionClosed
+from curlwire.compat.websockets.exceptions import ConnectionClosed, ProtocolError
 from curlwire.compat.websockets.failures import closed, response_of
 from curlwire.compat.websockets.frames import Close, CloseCode
 from curlwire.compat.websockets.http11 import Request, Response
@@ -137,6 +137,8 @@ class Connection:
             self._core.flush(0)
 
     def _note_close(self, code: int, reason: str) -> None:
+        if code == CloseCode.NO_STATUS_RCVD and self._core.state == "open":  # curlwire takes it, for no code
+            raise ProtocolError("1005 is not a close code that may be sent")
         if self._asked is None and self._core.state == "open":
             self._asked = Close(code, reason)
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """HTTP headers."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import TypeAlias
 
 __all__ = ["Headers", "HeadersLike", "MultipleValuesError"]
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # no value may contain them
 _SECRET = ("authorization", "cookie", "proxy-authorization", "set-cookie")
 
 
@@ -68,6 +70,14 @@ class Headers(MutableMapping[str, str]):
         return mine == others
 
     __hash__ = None  # type: ignore[assignment]
+
+    def check_values(self) -> None:
+        """Raises InvalidHeaderValue for a value that could end its line, such as one with a line break."""
+        from curlwire.compat.websockets.exceptions import InvalidHeaderValue  # which imports this module
+
+        for name, value in self._pairs:
+            if isinstance(value, str) and _CONTROL.search(value):
+                raise InvalidHeaderValue(name, "***" if name.lower() in _SECRET else value)
 
     def copy(self) -> "Headers":
         """Returns a copy."""
