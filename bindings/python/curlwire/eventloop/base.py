@@ -237,10 +237,11 @@ class Socket(Handlers[Core]):
 
     async def _change(self) -> None:
         """Waits for a change of the state."""
-        future = self._loop().create_future()
+        loop = self._loop()
+        future = loop.create_future()
         self._changes.append(future)
         try:
-            await future
+            await loop.wait(future)
         finally:
             self._changes.remove(future)
 
@@ -261,7 +262,7 @@ class Socket(Handlers[Core]):
             self._core._is_ready_to_wait = False  # a wait in C must call _begin_wait(), which refuses it
             try:
                 async with loop.timeout(timeout):
-                    return cast(_T, await waiter.future)
+                    return cast(_T, await loop.wait(waiter.future))
             except TimeoutError as error:
                 self._give_back(waiter.future)
                 if isinstance(error, WebSocketTimeout) or timeout is None:
@@ -391,7 +392,7 @@ class Socket(Handlers[Core]):
         limit = self._seconds(timeout, self._core.control.ping_timeout)
         try:
             async with loop.timeout(limit):
-                return cast(float, await waiter.future)
+                return cast(float, await loop.wait(waiter.future))
         except TimeoutError:
             option = "ping_timeout" if timeout is DEFAULT else None
             raise timed_out(limit, "a pong", option) from None
@@ -433,7 +434,7 @@ class Socket(Handlers[Core]):
         self._writers.append(turn)
         try:
             if self._writers[0] is not turn:
-                await turn
+                await loop.wait(turn)
             while (result := attempt()) is None:
                 await self._wait_writable(loop, timeout)
             return result
@@ -447,7 +448,7 @@ class Socket(Handlers[Core]):
         limit = self._seconds(timeout, self._core.control.send_timeout)
         try:
             async with loop.timeout(limit):
-                await self._writable
+                await loop.wait(self._writable)
         except TimeoutError:
             option = "send_timeout" if timeout is DEFAULT else None
             raise timed_out(limit, "the server to take data", option) from None

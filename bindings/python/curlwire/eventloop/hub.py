@@ -88,6 +88,7 @@ class Hub(ABC):
         self.loop: Any = loop
         self.mailbox: _core.Mailbox = _core.Mailbox()
         self._count: int = 0
+        self._waits: set[Future[Any]] = set()  # asyncio keeps no task alive that waits for one of them
 
     @classmethod
     def running(cls) -> Self:
@@ -111,13 +112,22 @@ class Hub(ABC):
         """Notes one more socket that waits for events."""
         self._count += 1
         if self._count == 1:
-            self.add_reader(self.mailbox.fileno(), _deliver, weakref.ref(self))
+            # The loop holds the hub, and the hub the tasks that wait. It holds no other socket.
+            self.add_reader(self.mailbox.fileno(), _deliver, self)
 
     def leave(self) -> None:
         """Notes one socket less."""
         self._count -= 1
         if self._count == 0:
             self.remove_reader(self.mailbox.fileno())
+
+    async def wait(self, future: Future[_T]) -> _T:
+        """Waits for a future, and keeps the task that waits alive, even if the program does not store it."""
+        self._waits.add(future)
+        try:
+            return await future
+        finally:
+            self._waits.discard(future)
 
     def run(self, call: Callable[[], object]) -> bool:
         """Calls a function in the loop's thread: now if this is that thread, else soon.
@@ -199,10 +209,7 @@ class Hub(ABC):
         """Reports the exception of a handler the way of the library."""
 
 
-def _deliver(reference: "weakref.ref[Hub]") -> None:
-    hub = reference()
-    if hub is None:
-        return
+def _deliver(hub: Hub) -> None:
     while (news := _core.take_event(hub.mailbox)) is not None:
         socket, event, line = news
         reference_to_owner: Any = socket

@@ -75,7 +75,7 @@ class Driver(DriverBase[MessageWebSocket]):
         try:
             with suppress(TimeoutError):
                 async with hub.timeout(timeout):
-                    await waiter
+                    await hub.wait(waiter)
         finally:
             self._waiters.discard(waiter)
 
