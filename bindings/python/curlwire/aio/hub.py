@@ -69,6 +69,11 @@ class Hub(hub.Hub):
         """Returns the task that runs now."""
         return None if asyncio._get_running_loop() is None else asyncio.current_task()
 
+    def is_cancelled(self) -> bool:
+        """Returns whether the task that runs now was cancelled itself."""
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+
     def is_running_here(self) -> bool:
         """Returns whether this thread runs the loop now."""
         return asyncio._get_running_loop() is self.loop
@@ -132,6 +137,6 @@ class Hub(hub.Hub):
         threading.Thread(target=work, name="curlwire call", daemon=True).start()
         return future
 
-    def report(self, message: str, error: Exception) -> None:
+    def report(self, message: str, error: BaseException) -> None:
         """Gives the exception of a handler to the loop's exception handler."""
         self.loop.call_exception_handler({"message": message, "exception": error})

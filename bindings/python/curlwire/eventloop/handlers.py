@@ -68,8 +68,8 @@ class Handlers(Facts[Core]):
     async def _validate(self) -> None:
         try:
             await validate_soon(self._core, self, self._on_validation)
-        except Exception as error:
-            self._report(error)
+        except BaseException as error:
+            self._settle(error)
 
     @property
     def on_trace(self) -> "Callable[[Self, str], object] | None":
@@ -109,14 +109,16 @@ class Handlers(Facts[Core]):
             result = handler(self, args)
             if inspect.isawaitable(result):
                 await result
-        except Exception as error:
-            self._report(error)
-        except BaseExceptionGroup as group:
-            assert self._hub is not None
-            raise self._hub.report_part(self._failure_text(), group) from None
+        except BaseException as error:
+            self._settle(error)
 
     def _failure_text(self) -> str:
         return f"a handler of {self!r} has failed"
+
+    def _settle(self, error: BaseException) -> None:
+        """Reports what a handler has raised, or raises it if it must end the task."""
+        assert self._hub is not None
+        self._hub.settle(self._failure_text(), error)
 
     def _report(self, error: Exception) -> None:
         if self._hub is not None:

@@ -148,12 +148,24 @@ class Hub(ABC):
             return error.split(self.cancelled)[1] is None
         return isinstance(error, self.cancelled)
 
-    def report_part(self, message: str, group: BaseExceptionGroup[BaseException]) -> BaseException:
-        """Reports the exceptions in a group, and returns the rest of it to raise, such as cancellations."""
-        failures, rest = group.split(Exception)
-        if failures is not None:
-            self.report(message, failures)
-        return group if rest is None else rest
+    def is_foreign(self, error: BaseException) -> bool:
+        """Returns whether an exception is the cancellation of another task, which this task has awaited."""
+        return self.is_cancellation(error) and not self.is_cancelled()
+
+    def is_cancelled(self) -> bool:
+        """Returns whether a cancellation that arrives is meant for the task that runs now."""
+        return True
+
+    def settle(self, message: str, error: BaseException) -> None:
+        """Reports what a handler has raised. Raises what must end its task, such as its cancellation."""
+        if isinstance(error, BaseExceptionGroup) and not isinstance(error, Exception):
+            failures, rest = error.split(Exception)
+            if failures is not None:
+                self.report(message, failures)
+            error = error if rest is None else rest
+        if not isinstance(error, Exception) and not self.is_foreign(error):
+            raise error from None
+        self.report(message, error)
 
     def bind(self, core: _core.WebSocket) -> None:  # noqa: B027 # asyncio alone needs it
         """Lets the core check that its calls come from this loop."""
@@ -205,7 +217,7 @@ class Hub(ABC):
         """Calls a function in a thread. If the task is cancelled, the thread goes on alone."""
 
     @abstractmethod
-    def report(self, message: str, error: Exception) -> None:
+    def report(self, message: str, error: BaseException) -> None:
         """Reports the exception of a handler the way of the library."""
 
 

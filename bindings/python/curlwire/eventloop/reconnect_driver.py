@@ -174,7 +174,7 @@ class Driver(DriverBase[MessageWebSocket]):
     async def _delay(self, failure: Exception) -> float:
         error = failure.error if isinstance(failure, ProgramError) else failure
         self.last_error: BaseException | None = stored(error)
-        return await next_delay(self.attempts, failure)
+        return await next_delay(self._running(), self.attempts, failure)
 
     async def _pause(self, seconds: float) -> bool:
         """Waits; reconnect() ends the wait. Returns False if the driver must stop."""
@@ -337,10 +337,8 @@ class Driver(DriverBase[MessageWebSocket]):
             del owner
             if inspect.isawaitable(result):
                 await result
-        except Exception as error:
-            self._running().report(message, error)
-        except BaseExceptionGroup as group:
-            raise self._running().report_part(message, group) from None
+        except BaseException as error:
+            self._running().settle(message, error)
 
     def greeted(self) -> MessageWebSocket | None:
         """Returns the connection that on_connected greets, in its task and those it has started; or None."""

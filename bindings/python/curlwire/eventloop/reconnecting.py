@@ -23,22 +23,36 @@ _NORMAL = 1000
 RENEW_SECONDS = 1.0  # a renewal waits this long for the closing handshake of the old connection
 
 
-async def _called(part: Any, attempt: int) -> Any:
-    """Returns an argument for a connect: the awaited result of a function of the program, or the value."""
-    value = call(part, attempt)
-    if not inspect.isawaitable(value):
-        return value
+async def _result(hub: Hub, call: Callable[[], Any]) -> Any:
+    """Returns the awaited result of a function of the program.
+
+    If it has awaited a task that was cancelled, it has failed, and the task that runs now goes on.
+    """
     try:
-        return await value
+        value = call()
+        return await value if inspect.isawaitable(value) else value
+    except BaseException as error:
+        if not hub.is_foreign(error):
+            raise
+        raise RuntimeError("the function has awaited a task that was cancelled") from error
+
+
+async def _called(hub: Hub, part: Any, attempt: int) -> Any:
+    """Returns an argument for a connect: the result of a function of the program, or the value."""
+    try:
+        return await _result(hub, lambda: call(part, attempt))
+    except ProgramError:
+        raise
     except Exception as error:
         raise ProgramError(error) from None
 
 
 async def opened(target: Target, socket_class: Any, attempt: int, note: Callable[[Any], None]) -> Any:
     """Makes one attempt, and returns the open socket. note(socket) is called before it connects."""
-    uri = await _called(target.uri, attempt)
-    headers = await _called(target.headers, attempt)
-    subprotocols = await _called(target.subprotocols, attempt)
+    hub = socket_class._hub_class.running()
+    uri = await _called(hub, target.uri, attempt)
+    headers = await _called(hub, target.headers, attempt)
+    subprotocols = await _called(hub, target.subprotocols, attempt)
     ws = socket_class(**target.options(subprotocols))
     add_headers(ws, headers)
     note(ws)
@@ -46,10 +60,10 @@ async def opened(target: Target, socket_class: Any, attempt: int, note: Callable
     return ws
 
 
-async def next_delay(attempts: Attempts, failure: Exception) -> float:
+async def next_delay(hub: Hub, attempts: Attempts, failure: Exception) -> float:
     """Returns the delay before the next attempt, or raises the error if there is none."""
-    answer = attempts.ask(failure.error if isinstance(failure, ProgramError) else failure)
-    return attempts.next(failure, await answer if inspect.isawaitable(answer) else answer)
+    error = failure.error if isinstance(failure, ProgramError) else failure
+    return attempts.next(failure, await _result(hub, lambda: attempts.ask(error)))
 
 
 async def _pause(hub: Hub, seconds: float) -> None:
@@ -94,7 +108,7 @@ class Connections:
                 ws = await opened(self._target, self._socket_class, number, lambda _: None)
             except Exception as failure:
                 self._attempts.ended()
-                delay = await next_delay(self._attempts, failure)
+                delay = await next_delay(self._hub, self._attempts, failure)
             else:
                 self._attempts.opened()
                 return ws
@@ -111,7 +125,7 @@ class Connections:
         self._attempts.ended()
         reason = end_of(ws._core)
         try:
-            return await next_delay(self._attempts, reason)
+            return await next_delay(self._hub, self._attempts, reason)
         except ConnectionClosed:
             if reason.code == _NORMAL:
                 raise StopAsyncIteration from None

@@ -201,6 +201,6 @@ class Hub(hub.Hub):
         """Calls a function in a thread."""
         return trio.to_thread.run_sync(call, *args, abandon_on_cancel=True)
 
-    def report(self, message: str, error: Exception) -> None:
+    def report(self, message: str, error: BaseException) -> None:
         """Logs the exception of a handler."""
         _logger.error(message, exc_info=error)
