@@ -182,6 +182,16 @@ class MessageStream(Reader):
         return self._message_type
 
 
+def _bytes(data: "ReadableBuffer", takes: str) -> bytes:
+    """Returns the bytes of a bytes-like object. bytes() alone would make NULs of a number."""
+    try:
+        memoryview(data)
+    except TypeError:
+        hint = "a str; encode it, as with text.encode('utf-8')" if isinstance(data, str) else repr(type(data))
+        raise TypeError(f"{takes}, not {hint}") from None
+    return bytes(data)
+
+
 class OutputStream:
     """The bytes that a socket sends. Each write is one message.
 
@@ -193,12 +203,12 @@ class OutputStream:
         self._socket = socket
 
     def write(self, data: "ReadableBuffer") -> None:
-        """Sends bytes, or keeps them until drain(). Does not wait."""
-        self._socket._write(bytes(data))
+        """Sends a bytes-like object, or keeps it until drain(). Does not wait."""
+        self._socket._write(_bytes(data, "write() takes a bytes-like object"))
 
     def writelines(self, data: "Iterable[ReadableBuffer]") -> None:
-        """Sends the items joined, as write() does."""
-        self.write(b"".join(bytes(item) for item in data))
+        """Sends bytes-like objects joined, as write() does."""
+        self.write(b"".join(_bytes(item, "writelines() takes bytes-like objects") for item in data))
 
     async def drain(self) -> None:
         """Waits until the socket has taken everything that was written.
