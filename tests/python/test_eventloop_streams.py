@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loops import Loop, loop
-from peers import echo
+from peers import echo, script
 
 __all__ = ["loop"]
 
@@ -34,5 +34,17 @@ def test_only_bytes_are_written(loop: Loop, kind: str) -> None:
                 assert await ws.input_stream.readexactly(6) == b"abccde"
             else:
                 assert [await ws.recv(decode=False) for _ in range(4)] == [b"a", b"b", b"cc", b"de"]
+
+    loop.run(main)
+
+
+def test_each_view_knows_the_end(loop: Loop) -> None:
+    async def main() -> None:
+        peer = script("x:8203" + b"abc".hex(), "close:1000", "hang")
+        async with loop.api.connect(peer, loop.api.StreamWebSocket, close_timeout=0.1) as ws:
+            parts = []
+            while not ws.input_stream.at_eof() and len(parts) < 9:
+                parts.append(await ws.input_stream.read(2))
+            assert parts == [b"ab", b"c", b""]
 
     loop.run(main)

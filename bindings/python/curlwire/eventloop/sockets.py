@@ -349,6 +349,7 @@ class StreamWebSocket(Socket[_core.StreamWebSocket]):
     def __init__(self, **control: Any) -> None:
         super().__init__(**control)
         self._unread = bytearray()  # what an input stream has read ahead
+        self._is_at_end = False  # an input stream has found the end
 
     @property
     def control(self) -> _core.StreamWebSocketControl:

@@ -39,7 +39,10 @@ class Reader:
 
     def __init__(self, buffer: bytearray) -> None:
         self._buffer = buffer
-        self._is_at_end = False
+
+    @abstractmethod
+    def _has_ended(self) -> bool:
+        """Returns whether a call has found the end of the stream."""
 
     @abstractmethod
     async def _fill(self) -> bool:
@@ -113,7 +116,7 @@ class Reader:
 
     def at_eof(self) -> bool:
         """Returns whether the stream has ended and all its bytes have been read."""
-        return self._is_at_end and not self._buffer
+        return self._has_ended() and not self._buffer
 
     def __aiter__(self) -> Self:
         return self
@@ -137,10 +140,14 @@ class InputStream(Reader):
         super().__init__(socket._unread)
         self._socket = socket
 
+    def _has_ended(self) -> bool:
+        return self._socket._is_at_end
+
     async def _fill(self) -> bool:
-        data = b"" if self._is_at_end else await self._socket._read(_CHUNK_BYTES)
+        socket = self._socket
+        data = b"" if socket._is_at_end else await socket._read(_CHUNK_BYTES)
         self._buffer += data
-        self._is_at_end = not data
+        socket._is_at_end = not data  # there, because each access to input_stream makes a new object
         return bool(data)
 
 
@@ -154,9 +161,13 @@ class MessageStream(Reader):
     def __init__(self, socket: "MessageWebSocket") -> None:
         super().__init__(bytearray())
         self._socket = socket
+        self._is_at_end = False
         part = socket._core._receive_part(self, True, 0)
         self._message_type = part.message_type
         self._add(part)
+
+    def _has_ended(self) -> bool:
+        return self._is_at_end
 
     def _add(self, part: "MessageBuffer") -> None:
         self._buffer += part
