@@ -4,6 +4,7 @@
 import subprocess
 import sys
 import textwrap
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -27,8 +28,10 @@ def test_each_call_is_a_checkpoint() -> None:
             calls: list[Any] = [
                 lambda: ws.send("x"),
                 lambda: ws.send_many(["x"]),
+                lambda: ws.send_many([]),
                 lambda: ws.send_json(1),
                 lambda: ws.send(["x"]),
+                lambda: ws.send([]),
                 lambda: ws.send_final_frame(b"x"),
                 ws.flush,
                 ws.ping,
@@ -60,10 +63,52 @@ def test_each_call_is_a_checkpoint() -> None:
     trio.run(main)
 
 
+def test_each_call_of_a_stream_is_a_checkpoint() -> None:
+    """Also if the bytes have been read already, and at the end."""
+
+    async def main() -> None:
+        async with api.connect(echo(), api.StreamWebSocket) as ws:
+            ws.output_stream.write(LINES)
+            await check_reads(ws.input_stream)
+        with trio.testing.assert_checkpoints():
+            assert await ws.input_stream.read() == b""
+        with trio.testing.assert_checkpoints():
+            assert await ws.input_stream.readline() == b""
+        async with api.connect(echo()) as message_ws:
+            await message_ws.send(LINES)
+            stream = await message_ws.recv_stream()
+            await check_reads(stream)
+
+    trio.run(main)
+
+
+LINES = b"a\nb\nc\nde"
+
+
+async def check_reads(stream: Any) -> None:
+    """Checks all reads of a stream, which gets LINES."""
+    reads: list[tuple[Callable[[], Awaitable[bytes]], bytes]] = [
+        (stream.readline, b"a\n"),
+        (stream.readuntil, b"b\n"),
+        (lambda: anext(stream), b"c\n"),
+        (lambda: stream.readexactly(1), b"d"),
+        (lambda: stream.read(1), b"e"),
+        (lambda: stream.read(0), b""),
+    ]
+    for read, expected in reads:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await read()
+        assert scope.cancelled_caught
+        with trio.testing.assert_checkpoints():
+            assert await read() == expected
+
+
 def test_each_call_of_a_reconnecting_socket_is_a_checkpoint() -> None:
     async def main() -> None:
         async with api.ReconnectingWebSocket(echo()) as ws:
-            for call in (lambda: ws.send("x"), ws.recv, lambda: ws.send_json(1), ws.recv_json, ws.ping):
+            calls: list[Any] = [lambda: ws.send("x"), ws.recv, lambda: ws.send_json(1), ws.recv_json, ws.ping]
+            for call in [*calls, lambda: ws.send_many([])]:
                 with trio.testing.assert_checkpoints():
                     await call()
                 with trio.CancelScope() as scope:

@@ -62,6 +62,7 @@ async def send_items(
     is_socket = isinstance(items, (Socket, WebSocket))
     if is_socket or not isinstance(items, (Iterable, AsyncIterable)):
         raise TypeError(f"send() takes a str, a bytes-like object or an iterable of them, not {type(items)!r}")
+    await socket._checkpoint()
     pieces = _Pieces(socket, timeout, text, compress)
     try:
         if isinstance(items, AsyncIterable):

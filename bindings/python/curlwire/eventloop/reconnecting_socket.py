@@ -96,7 +96,9 @@ class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
         driver = self._driver
         driver.check_loop()
         driver.stop(code, reason)
-        if not driver.is_own_task():
+        if driver.is_own_task():
+            await self._checkpoint()
+        else:
             await self.wait_closed()
 
     def abort(self) -> None:
@@ -222,6 +224,7 @@ class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
         compress: bool | None = None,
     ) -> int:
         """Sends each message of an iterable, as send() does, and returns their number."""
+        await self._checkpoint()
         count = 0
         for message in messages:
             await self.send(message, text=text, compress=compress)

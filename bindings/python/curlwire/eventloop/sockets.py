@@ -253,6 +253,7 @@ class MessageWebSocket(Socket[_core.MessageWebSocket]):
                 f"send_many() takes an iterable of messages, not {type(messages)!r}; send one message by send()"
             )
         self._seconds(timeout, None)
+        await self._checkpoint()
         iterator = iter(messages)
         count = 0
         waiting: deque[str | ReadableBuffer] = deque()

@@ -5,7 +5,7 @@ They have the methods of asyncio.StreamReader and asyncio.StreamWriter.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -35,9 +35,10 @@ def _raise_overrun(start: int) -> NoReturn:
 
 
 class Reader:
-    """The methods of asyncio.StreamReader."""
+    """The methods of asyncio.StreamReader. Each call is a checkpoint, also if it need not wait."""
 
-    def __init__(self, buffer: bytearray) -> None:
+    def __init__(self, socket: "Socket[Any]", buffer: bytearray) -> None:
+        self._checkpoint: Callable[[], Awaitable[None]] = socket._checkpoint
         self._buffer = buffer
 
     @abstractmethod
@@ -55,6 +56,7 @@ class Reader:
 
     async def read(self, n: int = -1) -> bytes:
         """Reads up to n bytes, as soon as there are some; b'' at the end. With -1 it reads to the end."""
+        await self._checkpoint()
         if n == 0:
             return b""
         if n < 0:
@@ -72,6 +74,7 @@ class Reader:
         """
         if n < 0:
             raise ValueError(f"readexactly() takes 0 or more, not {n}")
+        await self._checkpoint()
         while len(self._buffer) < n and await self._fill():
             pass
         if len(self._buffer) < n:
@@ -95,6 +98,7 @@ class Reader:
 
     async def _line(self, separator: bytes) -> bytes | None:
         """Returns the bytes up to a separator; b'' if the stream ends before, None if it is too far away."""
+        await self._checkpoint()
         start = 0
         while (at := self._buffer.find(separator, start)) < 0:
             start = max(0, len(self._buffer) - len(separator) + 1)
@@ -137,7 +141,7 @@ class InputStream(Reader):
     """
 
     def __init__(self, socket: "StreamWebSocket") -> None:
-        super().__init__(socket._unread)
+        super().__init__(socket, socket._unread)
         self._socket = socket
 
     def _has_ended(self) -> bool:
@@ -159,7 +163,7 @@ class MessageStream(Reader):
     """
 
     def __init__(self, socket: "MessageWebSocket") -> None:
-        super().__init__(bytearray())
+        super().__init__(socket, bytearray())
         self._socket = socket
         self._is_at_end = False
         part = socket._core._receive_part(self, True, 0)
