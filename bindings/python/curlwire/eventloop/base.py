@@ -138,6 +138,11 @@ class Socket(Handlers[Core]):
         self._hub.check()
         return self._hub
 
+    def _check_loop(self) -> None:
+        """Raises StateError in another loop."""
+        if self._hub is not None:
+            self._hub.check()
+
     async def _checkpoint(self) -> None:
         """Lets other tasks run, in a library whose calls always do so."""
 
@@ -331,6 +336,7 @@ class Socket(Handlers[Core]):
         did not reach the server. A second close() only waits. If the task is cancelled, the handshake goes on
         in the background.
         """
+        self._check_loop()
         if self._unwritten:
             with suppress(ConnectionClosed, WebSocketTimeout):  # wait_closed() says what was lost
                 await self._drain()

@@ -84,6 +84,7 @@ class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
         from now on wait for the new connection. After a stable connection the attempt follows at once,
         otherwise after the delay of the backoff.
         """
+        self._driver.check_loop()
         self._driver.renew()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -102,8 +103,13 @@ class ReconnectingWebSocket(ReconnectingBase, Generic[_Message]):
             await self.wait_closed()
 
     def abort(self) -> None:
-        """Drops the connection at once, without a closing handshake, and makes no further attempt."""
-        self._driver.stop(1000, "", is_abort=True)
+        """Drops the connection and makes no further attempt. No closing handshake. Any thread may call it."""
+        driver = self._driver
+        stop = partial(driver.stop, 1000, "", is_abort=True)
+        if driver.hub is None:
+            stop()
+        else:
+            driver.hub.run(stop)
 
     async def wait_closed(self) -> None:
         """Waits until the socket has ended: after close(), or when no further attempt follows.

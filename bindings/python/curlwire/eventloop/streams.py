@@ -245,6 +245,7 @@ class OutputStream:
 
         What was not sent is lost then, and wait_closed() raises ConnectionClosed.
         """
+        self._socket._check_loop()
         self._socket._begin_close(1000, "")
 
     async def wait_closed(self) -> None:
