@@ -165,3 +165,34 @@ def test_a_socket_with_a_handler_is_kept(loop: Loop) -> None:
         await until(lambda: got == ["x"])
 
     loop.run(main)
+
+
+@pytest.mark.parametrize("call", ["recv", "recv_json", "iterate"])
+def test_a_task_that_receives_is_kept(loop: Loop, call: str) -> None:
+    """The second wait is one that no function in Python begins."""
+    sockets: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    async def work() -> None:
+        ws = await aio.connect(script("x:810131", "frame:1", "x:810132", "hang"))
+        sockets.add(ws)
+        try:
+            await ws.recv()
+            await ws.send("go")
+            if call == "iterate":
+                async for _ in ws:
+                    pass
+            while True:
+                await (ws.recv_json() if call == "recv_json" else ws.recv())
+        finally:
+            ws.abort()
+
+    def is_waiting() -> bool:
+        return any(
+            ws._core._is_ready_to_wait and ws.information.statistics.text_messages_received >= 2
+            for ws in sockets
+        )
+
+    async def main() -> None:
+        await collected(is_waiting, start(work()))
+
+    loop.run(main)

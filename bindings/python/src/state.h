@@ -124,10 +124,11 @@ typedef struct websocket {
     atomic_bool has_dispatched; /* the dispatcher has handled the closed event */
     /* connect() runs in the dispatcher thread, so it calls the handler of the certificate itself */
     atomic_bool answers_itself;
-    PyObject *loop;   /* the asyncio loop that owns the socket; NULL = none */
-    PyObject *run;    /* asyncio's note of the run of that loop in which the last call was made; NULL = none */
-    PyObject *waiter; /* borrowed: the Receiving that waits for a message; NULL = none */
-    bool is_polled;   /* an event loop polls the connection */
+    PyObject *loop; /* the asyncio loop that owns the socket; NULL = none */
+    PyObject *run;  /* asyncio's note of the run of that loop in which the last call was made; NULL = none */
+    /* The Receiving that waits for a message; NULL = none. The loop holds the socket while it polls, so it also holds the task. */
+    PyObject *waiter;
+    bool is_polled;         /* an event loop polls the connection */
     bool is_ready_to_wait;  /* it does, and only a Receiving may wait: a wait need not call _begin_wait() */
     PyObject *own_mailbox;  /* the Mailbox of fileno() and dispatch(), once they are called; else NULL */
     bool is_kept;           /* the object holds a reference to itself */

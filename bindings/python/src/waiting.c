@@ -39,10 +39,11 @@ static PyObject *receive_soon(websocket *ws, PyObject *owner, choice decode, mes
     return (PyObject *)r;
 }
 
+/* The caller has a reference to r, since this drops that of the socket. */
 static void stop_waiting(receiving *r)
 {
-    if (r->ws != NULL && r->ws->waiter == (PyObject *)r)
-        r->ws->waiter = NULL;
+    if (r->ws->waiter == (PyObject *)r)
+        Py_CLEAR(r->ws->waiter);
 }
 
 static int receiving_traverse(PyObject *self, visitproc visit, void *arg)
@@ -74,7 +75,6 @@ static void receiving_dealloc(PyObject *self)
     receiving *r = (receiving *)self;
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    stop_waiting(r);
     receiving_clear(self);
     Py_XDECREF((PyObject *)r->ws);
     free_object(self);
@@ -141,7 +141,9 @@ static PySendResult receiving_send(PyObject *self, PyObject *Py_UNUSED(value), P
     if (is_there != 0)
         return finish(r, result);
     r->phase = PHASE_WAITING;
-    r->ws->waiter = self;
+    PyObject *old = r->ws->waiter;
+    r->ws->waiter = Py_NewRef(self);
+    Py_XDECREF(old);
     r->is_blocking = true;
     *result = Py_NewRef(self);
     return PYGEN_NEXT;

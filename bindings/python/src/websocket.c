@@ -52,6 +52,7 @@ static int websocket_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(ws->weak_self);
     Py_VISIT(ws->loop);
     Py_VISIT(ws->run);
+    Py_VISIT(ws->waiter);
     Py_VISIT(ws->own_mailbox);
     return 0;
 }
@@ -65,6 +66,7 @@ static int websocket_clear(PyObject *self)
     Py_CLEAR(ws->cookie_jar);
     Py_CLEAR(ws->loop);
     Py_CLEAR(ws->run);
+    Py_CLEAR(ws->waiter);
     Py_CLEAR(ws->own_mailbox);
     return 0;
 }
