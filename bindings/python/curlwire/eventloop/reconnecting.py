@@ -34,7 +34,9 @@ async def _result(hub: Hub, call: Callable[[], Any]) -> Any:
     except BaseException as error:
         if not hub.is_foreign(error):
             raise
-        raise RuntimeError("the function has awaited a task that was cancelled") from error
+        raise RuntimeError(
+            "the function has awaited a task that was cancelled: catch the cancellation in it"
+        ) from error
 
 
 async def _called(hub: Hub, part: Any, attempt: int) -> Any:
