@@ -217,8 +217,9 @@ def test_the_manifest_of_a_rock() -> None:
 @pytest.mark.parametrize(("name", "platform"), [("pypy", "linux"), ("cpython", "win32")])
 def test_setup_refuses(name: str, platform: str) -> None:
     code = (
-        "import runpy, sys\n"
+        "import runpy, sys, sysconfig\n"
         "from unittest.mock import MagicMock\n"
+        "sysconfig.get_config_vars()\n"  # Python 3.13 would look for those of the platform
         "for name in '', '.command', '.command.build_ext', '.command.sdist':\n"
         "    sys.modules['setuptools' + name] = MagicMock()\n"
         f"sys.implementation.name, sys.platform = {name!r}, {platform!r}\n"

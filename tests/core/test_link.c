@@ -55,16 +55,13 @@ static void test_descriptors(void)
 
     for (int i = 0; i < COUNT; i++) {
         sockets[i] = open_with(CW_FRAMING_AUTO, "echo/end");
-        if (i == 0) {
-            cw_event *e;
-            CHECK_STATUS(cw_socket_receive(sockets[0], 1, &e), CW_TIMED_OUT); /* this thread now has its wake */
+        if (i == 0)
             one = descriptor_count();
-        }
     }
     CHECK_INT(descriptor_count(), one + COUNT - 1);
     for (int i = 0; i < COUNT; i++)
         converse(sockets[i]);
-    UNTIL(descriptor_count() < one);
+    UNTIL(descriptor_count() <= one); /* a thread that had to poll keeps a descriptor for it (life.c) */
     cw_shutdown(5000);
 }
 
