@@ -330,7 +330,7 @@ void cw__pool_exit(cw__pool *p);
 /* Closes the copies of the watched descriptors, in a child after fork. */
 void cw__pool_forked(cw__pool *p);
 
-/* ---- From link.c: libcurl's end of an open connection --------------------------------------------------- */
+/* ---- From link.c: the bytes of an open connection -------------------------------------------------------- */
 
 struct cw__link {
     CURL *easy;                          /* NULL = the link has taken the connection over */
